@@ -45,6 +45,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "import": imports.import_,
     "generate": looks.generate,
     "export": looks.export,
+    "protect": looks.protect,
     "space": spaces.space,
     "pull": machine.pull,
     "worker": machine.worker,

@@ -11,6 +11,7 @@ stand in tests/conftest.py.
 """
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class Memory:
         samples: (phase number, step, name) of every sample.
         saved: the state at the checkpoint, after a round through the file format of checkpoints.
         ids: the set that the method found.
+        made: what the method made besides the model, by name.
     """
 
     def __init__(self, checkpoint_at: int | None = None, cancel_at: int | None = None, stop: bool = True) -> None:
@@ -56,6 +58,7 @@ class Memory:
         self.samples: list[tuple[int, int, str]] = []
         self.saved: dict[str, Any] | None = None
         self.ids: Index | None = None
+        self.made: dict[str, dict[str, Any]] = {}
         self.steps = 0
 
     def report(self, phase: str, step: int, of: int, values: dict[str, float]) -> None:
@@ -80,6 +83,9 @@ class Memory:
 
     def record_forget_set(self, ids: Index) -> None:
         self.ids = ids
+
+    def record_made(self, name: str, arrays: Mapping[str, Any]) -> None:
+        self.made[name] = dict(arrays)
 
 
 def data() -> ImageSet:

@@ -352,3 +352,20 @@ def export(
     finished.check_export(to)
     _ask("export", run=done.id, to=str(to.resolve()))
     terminal.result(f"Wrote the model after run {done.id} to {to}.")
+
+
+def protect(
+    run: RunId,
+    source: Annotated[Path, typer.Option("--in", metavar="DIR", help="A folder of pictures, one picture, or a zip.")],
+    to: Annotated[Path, typer.Option("--to", metavar="ZIP", help="The zip to write, which does not exist yet.")],
+    json: Json = False,
+) -> None:
+    """Protect your own pictures with what a finished run made: a zip of PNGs that are hard to learn from."""
+    from app import finished
+
+    done = finished.find(run)
+    written = _ask("protect", run=done.id, source=str(source.resolve()), to=str(to.resolve()))
+    if json:
+        terminal.document(written)
+        return
+    terminal.result(f"Wrote {len(written['files'])} protected pictures to {to}.")

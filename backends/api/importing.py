@@ -40,6 +40,7 @@ PARTS: Final = tuple(
         r"(start/\d{2}|after/changed)\.safetensors",
         rf"samples/{NAME}\.json|samples/{NAME}/{NAME}{PICTURE}",
         r"outputs/(before|after|reference)\.npz|outputs/suite\.json",
+        rf"made/{NAME}\.npz",
         rf"attack/{NAME}\.json|(inspect|attack)/{NAME}/{NAME}(\.json|\.npz|{PICTURE})",
     )
 )

@@ -32,6 +32,7 @@ class Subject(BaseModel):
         unchanged: not one tensor of the model moved.
         again: the method is training again itself.
         corrects: what was done to the training images, in words, where that is to be undone.
+        protects: the forget set was to be kept from being learned; the unlearned model is an attacker's who trained on it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +46,7 @@ class Subject(BaseModel):
     unchanged: bool = False
     again: bool = False
     corrects: str = ""
+    protects: bool = False
 
 
 class Fitted(BaseModel):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import exp
+from pathlib import Path
 from typing import Any, Literal
 from zipfile import BadZipFile
 
@@ -14,6 +15,20 @@ from .runs import RunFolder
 
 When = Literal["before", "after", "reference"]
 OUTPUTS, SUITE = "outputs", "outputs/suite.json"  # of a run that keeps what its models made, by when
+
+
+def made_file(name: str) -> str:
+    """Where, within a run's folder, arrays lie that its method made besides the model."""
+    return f"made/{name}.npz"
+
+
+def made(folder: Path, name: str) -> dict[str, NDArray[Any]] | None:
+    """Those arrays, by name. None where the method made none, or the disk lost them."""
+    try:
+        with np.load(folder / made_file(name), allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (OSError, ValueError, LookupError, EOFError, BadZipFile):
+        return None
 
 
 def suite(run: RunFolder) -> list[dict[str, Any]] | None:

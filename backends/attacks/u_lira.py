@@ -1,6 +1,6 @@
 """U-LiRA: unlearns shadow models in the same way, and asks of each image whether the model looks as if it had forgotten it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +141,5 @@ class Telling:
     def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None: ...
 
     def record_forget_set(self, ids: Index) -> None: ...
+
+    def record_made(self, name: str, arrays: Mapping[str, Any]) -> None: ...

@@ -63,6 +63,8 @@ class Keeper(Protocol):
 
     def record_forget_set(self, ids: Index) -> None: ...
 
+    def record_made(self, name: str, arrays: Mapping[str, Any]) -> None: ...
+
 
 class Run(Generic[T_co]):
     """One job, as a method sees it. A method says by `Run[...]` which kind of task it works on; the passes over items are for
@@ -319,6 +321,10 @@ class Run(Generic[T_co]):
             self.task.set_forget(ids)
         parts[part] = ids
         self._keeper.record_forget_set(ids)
+
+    def keep_made(self, name: str, arrays: Mapping[str, Any]) -> None:
+        """Keep arrays that a method made besides the model in the run's folder, as made/<name>.npz."""
+        self._keeper.record_made(name, arrays)
 
     def state(self, phase: str = "", step: int = 0, saved: Mapping[str, Stateful] | None = None) -> dict[str, Any]:
         """Everything a later attempt needs to go on from here; of the model, the tensors that are no longer as they were."""

@@ -72,6 +72,11 @@ def open_image(path: Path) -> Image.Image:
     return read_image(path)[0]
 
 
+def read_bytes(content: bytes, name: str) -> Image.Image:
+    """The picture of a file's content, otherwise as `read_image`; `name` is what it is called."""
+    return _read(BytesIO(content), name[:80], FORMATS)[0]
+
+
 def image_of_url(url: str) -> Image.Image:
     """The picture of a data address, which has to be a PNG; otherwise as `read_image`.
 

@@ -147,6 +147,7 @@ def export(desk: Desk, run: str, to: str) -> dict[str, Any]:
 for _function in (
     operations_shown.predict,
     operations_shown.as_input,
+    operations_shown.protect,
     operations_pictures.draw,
     operations_pictures.suite,
     operations_pictures.drawn,

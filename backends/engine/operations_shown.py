@@ -6,6 +6,7 @@ from typing import Any
 
 from ..api import families
 from ..data._images import image_of_url, open_image
+from ..data._own_pictures import pictures, write_zip
 from .recorder import data_url
 from .session import Desk
 
@@ -56,3 +57,24 @@ def as_input(desk: Desk, run_or_model: str, path: str, data: str = "") -> str:
     if not hasattr(task, "as_input"):
         families.require(task.family, "classes", task.id)
     return data_url(task.as_input(open_image(Path(path))))
+
+
+def protect(desk: Desk, run: str, source: str, to: str) -> dict[str, Any]:
+    """A person's pictures, protected with what a finished run made for that: a zip of PNGs, each at its own size.
+
+    Args:
+        desk: what is held open.
+        run: a finished run.
+        source: a folder of pictures, one picture, or a zip of them.
+        to: the zip to write, which does not exist yet.
+
+    Raises:
+        BadInput: the run made nothing that protects, or as `_own_pictures`.
+    """
+    opened = desk.run(run)
+    if not hasattr(opened.task, "protector"):
+        families.require(opened.task.family, "classes", opened.task.id)
+    model = opened.model("before")
+    protected = opened.task.protector(opened.folder.path, model)
+    names = write_zip(Path(to), ((name, protected(picture)) for name, picture in pictures(Path(source))))
+    return {"to": to, "files": names}

@@ -4,11 +4,12 @@ Every file is written with the run held and the attempt compared, so an attempt 
 """
 
 import base64
+import io
 import math
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import nn
 
 from ..api import files
 from ..api.errors import LetheError
+from ..api.run_outputs import made_file
 from ..api.runs import RunFolder
 from ..core import pack
 from ..core.run import Cancelled
@@ -203,6 +205,12 @@ class FolderKeeper:
         self.write("found.json", (files.dumps(record) + "\n").encode())
 
     # --- writing
+
+    def record_made(self, name: str, arrays: Mapping[str, Any]) -> None:
+        """Write down what a method made besides the model."""
+        file = io.BytesIO()
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+        self.write(made_file(name), file.getvalue())
 
     def look(self) -> None:
         """Stop here if the person, or a newer attempt, says so."""

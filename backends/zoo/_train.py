@@ -1,6 +1,7 @@
 """Training an embedded model by its recipe, and measuring what its card says. Shared by the files that name a model."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ class Quiet:
     def sample(self, phase: int, step: int, of: int, name: str, model: nn.Module) -> None: ...
 
     def record_forget_set(self, ids: Index) -> None: ...
+
+    def record_made(self, name: str, arrays: Mapping[str, Any]) -> None: ...
 
 
 def trained(task: Classifier, keep: Index, seed: int) -> nn.Module:

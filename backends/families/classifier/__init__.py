@@ -108,7 +108,12 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
             chosen_by_method=method.finds,
             manipulated=len(tampered.ids) if tampered else 0,
         )
-        return {"what": what, "by_class": classes, "corrects": tampered.how.words if tampered else ""}
+        return {
+            "what": what,
+            "by_class": classes,
+            "corrects": tampered.how.words if tampered else "",
+            "protects": method.stage == "protect",
+        }
 
     def about_earlier(
         self, card: Mapping[str, Any], spec: JobSpec, result: Mapping[str, Any], method: Any

@@ -343,6 +343,17 @@ class Classifier:
         """A picture as the model is given it, at its size; see `items.as_input`."""
         return items.as_image(items.as_input(self, image))
 
+    def protector(self, folder: Path, model: nn.Module) -> Callable[[Image.Image], Image.Image]:
+        """What protects a person's picture with what a run made for that: see `unlearnable.Protection`.
+
+        Raises:
+            BadInput: the run made nothing of the kind.
+        """
+        from .unlearnable import Protection  # here, since it is made of this class
+
+        protection = Protection.read(folder, self)
+        return lambda picture: protection.on(self, model, picture)
+
     @property
     def true_labels(self) -> NDArray[np.int64]:
         """Classes of the training images, those of manipulated ones as they were before."""

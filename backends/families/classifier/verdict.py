@@ -7,7 +7,7 @@ from ...api.goals import HURT, NAMED, NEAR
 from ...api.languages import later, plural, tr
 from ...api.marks import Mark, beside, intact
 from ...api.numbers import CAVEAT, HIDDEN, MOST, Finding, Numbers, Subject, share, signed
-from . import corrected
+from . import corrected, protected
 
 MEASURED = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "class_accuracy")
 
@@ -22,9 +22,13 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
             )
             + "."
         )
-    told = corrected.clause(numbers, about) if about.corrects else _forget_clause(numbers, about)
-    parts = [told, _retain_clause(numbers, about), _reference_clause(numbers, about)]
-    last = tr(HIDDEN if about.guard else CAVEAT)
+    if about.protects:
+        rest = [_retain_clause(numbers, about), _reference_clause(numbers, about)] if about.by_class else []
+        parts, last = [protected.clause(numbers, about), *rest], protected.caveat()
+    else:
+        told = corrected.clause(numbers, about) if about.corrects else _forget_clause(numbers, about)
+        parts = [told, _retain_clause(numbers, about), _reference_clause(numbers, about)]
+        last = tr(HIDDEN if about.guard else CAVEAT)
     return "; ".join([*(part for part in parts if part), last, *more]) + "."
 
 
@@ -42,6 +46,8 @@ def forgotten(numbers: Numbers, about: Subject) -> Mark:
     """Whether it is as wrong on the forget set as it should be; of what is to be corrected, whether it is right again."""
     if about.corrects:
         return corrected.forgotten(numbers)
+    if about.protects:
+        return protected.protected(numbers, about)
     before, after = (numbers.value("unlearning_accuracy", when) for when in ("before", "after"))
     aim, _ = _aim(numbers, about)
     if isnan(after):
@@ -75,6 +81,8 @@ def forgotten(numbers: Numbers, about: Subject) -> Mark:
 
 def retained(numbers: Numbers, about: Subject) -> Mark:
     """Whether kept images, new ones and every other class are still recognised."""
+    if about.protects and not about.by_class:
+        return protected.rest(numbers)
     worst, fall = _worst_class(numbers, about)
     names = {
         tr("the retain set"): "remaining_accuracy",
