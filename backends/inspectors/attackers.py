@@ -128,9 +128,9 @@ def _attacked(look: InspectContext[Classifier], data: _Data, params: Attackers) 
         courses.append(pair)
     *treated, by_likeness, by_lot = courses
     return [
-        _curves(f"An attacker who gives them the {names} classes as labels", treated[0], data),
-        _curves(f"An attacker who gives them {count} labels by likeness: {_listed(task, alike)}", by_likeness, data),
-        _curves(f"An attacker who gives them {count} labels by lot: {_listed(task, lot)}", by_lot, data),
+        _curves(f"{names} labels, the classes themselves", treated[0], data),
+        _curves(f"{count} labels, classes by likeness: {_listed(task, alike)}", by_likeness, data),
+        _curves(f"{count} labels, classes by lot: {_listed(task, lot)}", by_lot, data),
         _brought_back(treated, data),
     ]
 
@@ -155,7 +155,7 @@ def _listed(task: Classifier, labeling: NDArray[np.int64]) -> str:
     )
 
 
-def _curves(title: str, pair: dict[str, list[Epoch]], data: _Data) -> Lines:
+def _curves(labels: str, pair: dict[str, list[Epoch]], data: _Data) -> Lines:
     """Accuracy by epoch of one attacker on clean images and one on protected ones."""
     clean, protected = (pair[kind][-1] for kind in KINDS)
     roles: tuple[Role, Role] = ("neighbour", "forget")
@@ -167,7 +167,7 @@ def _curves(title: str, pair: dict[str, list[Epoch]], data: _Data) -> Lines:
             Series(name=f"{kind}: on clean images", values=clean_ones, role=role, when="after"),
         ]
     return Lines(
-        title=title,
+        title=f"An attacker with {labels}",
         how="Dotted: how often an attacker is right on the images that it learns from. Solid: on clean images that it never saw. Where images "
         "are protected, the dotted line rises and the solid one stays behind. The other pair is the same attacker on the clean images, who shows how good it could be.",
         says=f"On clean images it reaches {percent(protected.clean)} after learning from {percent(data.protected_share)} protected images, and {percent(clean.clean)} "

@@ -40,15 +40,15 @@ class UnlearnableClusters(Params):
     id="unlearnable_clusters",
     title="Unlearnable clusters (UC)",
     short="UC",
-    summary="Adds a faint picture to images before they are published, so that whoever trains on them learns the picture instead.",
+    summary="Adds a faint picture to images before they are published, which whoever trains on them learns instead.",
     school="Every photo gets a faint pattern. A machine learns the pattern instead of what is in the photo, and is lost when the pattern is not there.",
     student=(
         "The images are sorted into clusters of features by k-means; no label is read. For each cluster one picture within eps is optimised, over "
         "all images, so that the features of any image with it look like the centre of the next cluster: it minimises KL(softmax(centre) || "
         "softmax(features)). Each image is published with the picture of its cluster. Whatever labels somebody gives "
-        "them, the pictures are easier to learn than what the images show, and on clean images they are missing. The model of this run is an attacker's, trained "
-        "from new weights on what was published with the true labels. It protects nothing that was published before, and JPEG, cropping or "
-        "training against perturbations bring much of it back."
+        "them, the pictures go along with the labels and are easy to learn, and on clean images they are missing; labels that are easy to see in the images are learned all the same. The model of this run is an attacker's, trained "
+        "from new weights on what was published with the true labels. It protects nothing that was published before; "
+        "training against perturbations brings back much, and a few clean images of the same kind are enough to learn from."
     ),
     source={
         "title": "Zhang et al., Unlearnable Clusters: Towards Label-agnostic Unlearnable Examples, CVPR 2023",

@@ -10,10 +10,13 @@ from PIL import Image
 
 from backends.api.errors import BadInput
 from backends.api.run_outputs import made_file
+from backends.core import registry
+from backends.core.evidence import InspectContext
 from backends.core.run import Run
 from backends.families.classifier import unlearnable
 from backends.families.classifier.resolve import resolve
 from backends.families.classifier.unlearnable import Protection
+from backends.inspectors.attackers import Attackers, attackers
 from backends.methods.unlearnable_clusters import UnlearnableClusters, unlearnable_clusters
 
 QUICK = {"clusters": 5, "eps": 48, "steps": 20, "epochs": 3}
@@ -168,3 +171,33 @@ def test_what_it_kept_is_read_again(finished, tmp_path):
     np.savez(path, **arrays)
     read = Protection.read(tmp_path, run.task).arrays
     assert all((read[name] == arrays[name]).all() for name in arrays)
+
+
+def test_attackers_are_told_apart_by_what_they_learned_from(finished, tmp_path):
+    run, keeper = finished
+    path = tmp_path / made_file(unlearnable.MADE)
+    path.parent.mkdir()
+    bare = InspectContext(run.task, lambda when: run.original, dict, tmp_path, tmp_path / "out")
+    told = []
+    look = InspectContext(
+        run.task, lambda when: run.original, dict, tmp_path, tmp_path / "out", tell=lambda *said: told.append(said)
+    )
+    assert "made no pictures" in registry.get("inspectors", "attackers").lacks(bare)
+    np.savez(path, **keeper.made[unlearnable.MADE])
+    assert not registry.get("inspectors", "attackers").lacks(bare)
+    pictures, places, classes, likeness, lot, treated = attackers(look, Attackers(images=200, epochs=4, groups=2))
+    assert len(pictures.rows) == 5 and all((tmp_path / one.path).is_file() for row in pictures.rows for one in row)
+    assert len(places.points) == 5 * 12 + 5 and "made no" not in places.says
+    for curves in (classes, likeness, lot):
+        assert [one.name for one in curves.series][::2] == [
+            "clean images: on what it learns from",
+            "protected images: on what it learns from",
+        ]
+        assert all(len(one.values) == 4 for one in curves.series)
+    assert treated.labels == list(unlearnable.TREATMENTS)
+    assert (
+        treated.series[0].values[0] == classes.series[1].values[-1]
+        and treated.series[1].values[0] == classes.series[3].values[-1]
+    )
+    assert treated.series[1].values[0] < treated.series[0].values[0] - 10
+    assert told[-1][1] == told[-1][2] == 4 * 2 * 7

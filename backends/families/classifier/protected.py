@@ -87,4 +87,6 @@ def clause(numbers: Numbers, about: Subject) -> str:
 
 def caveat() -> str:
     """What it does not prove."""
-    return tr("this is one attacker, who did nothing to the images: JPEG, cropping or a clean copy may bring it back")
+    return tr(
+        "this is one attacker, who did nothing to the images: another one may learn more, and from a clean copy everything"
+    )
