@@ -22,7 +22,7 @@ def made_file(name: str) -> str:
     return f"made/{name}.npz"
 
 
-def made(folder: Path, name: str) -> dict[str, NDArray[Any]] | None:
+def method_arrays(folder: Path, name: str) -> dict[str, NDArray[Any]] | None:
     """Those arrays, by name. None where the method made none, or the disk lost them."""
     try:
         with np.load(folder / made_file(name), allow_pickle=False) as file:

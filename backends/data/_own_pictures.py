@@ -127,10 +127,10 @@ def write_zip(to: Path, each: Iterator[tuple[str, Image.Image]]) -> list[str]:
     return names
 
 
-def _free(name: str, taken: list[str]) -> str:
+def _free(name: str, used: list[str]) -> str:
     stem = PLAIN.sub("_", Path(name).stem)[:100].strip(" .") or "picture"
     number, free = 1, f"{stem}.png"
-    while free in taken:
+    while free in used:
         number += 1
         free = f"{stem}-{number}.png"
     return free

@@ -10,7 +10,8 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from ..api.panels import AnyPanel, Bars, Lines, Picture, Pictures, Point, Points, Role, Series
+from ..api import run_outputs
+from ..api.panels import AnyPanel, Bars, Lines, Picture, Pictures, Point, Points, Role, Series, Verdict
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.classifier import unlearnable
@@ -22,7 +23,7 @@ from ._common import enlarged, exact, percent
 
 SIDE = 112  # pixels of a picture
 PER_CLUSTER = 12  # images of each cluster on the map
-ROWS = 5  # clusters whose images are shown
+ROWS = 5  # clusters whose images are images
 KINDS = ("clean images", "protected images")
 
 
@@ -41,9 +42,7 @@ class Attackers(Params):
 
 
 def _none_made(look: InspectContext[Classifier]) -> str:
-    from ..api.run_outputs import made
-
-    return "" if made(look.run, unlearnable.MADE) is not None else NONE_MADE
+    return "" if run_outputs.method_arrays(look.run, unlearnable.MADE) is not None else NONE_MADE
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class _Data:
     clean: Tensor
     protected: Tensor
     labels: Tensor
-    asked: Tensor
+    tests: Tensor
     answers: Tensor
     protected_share: float
 
@@ -78,6 +77,9 @@ def attackers(look: InspectContext[Classifier], params: Attackers) -> list[AnyPa
     Each trains from new weights by the model's recipe, from the same seed, on the same images, once clean and once protected: a weak attacker
     shows as one on the clean images too. It takes about a minute. Attackers are asked clean test images, of protected classes only where whole classes were protected.
     """
+    if _none_made(look):
+        how = "Attackers learn from images as a run published them, where it protected any."
+        return [Verdict(title="Can anybody learn from the protected images?", how=how, says=NONE_MADE, sign="unknown")]
     protection = Protection.read(look.run, look.task)
     with exact(look.task):
         data = _data(look, protection, params)
@@ -96,13 +98,13 @@ def _data(look: InspectContext[Classifier], protection: Protection, params: Atta
     changed[torch.from_numpy(mine)] = unlearnable.released(
         clean[torch.from_numpy(mine)], torch.from_numpy(protection.pictures), protection.of[where]
     )
-    asked = look.some("test_forget" if task.forgotten_classes else "test", params.tests)
+    chosen = look.some("test_forget" if task.forgotten_classes else "test", params.tests)
     return _Data(
         clean,
         changed,
         torch.from_numpy(task.true_labels[ids]),
-        unlearnable.raw(task, asked, test=True),
-        torch.from_numpy(task.data.test.labels[asked]),
+        unlearnable.raw(task, chosen, test=True),
+        torch.from_numpy(task.data.test.labels[chosen]),
         100 * float(mine.mean()),
     )
 
@@ -138,9 +140,9 @@ def _attacked(look: InspectContext[Classifier], data: _Data, params: Attackers) 
 def _attack(
     task: Classifier, images: Tensor, data: _Data, labeling: NDArray[np.int64], how: Treatment, params: Attackers
 ) -> Iterator[Epoch]:
-    named = torch.from_numpy(labeling)
+    as_labeled = torch.from_numpy(labeling)
     return unlearnable.attack(
-        task, task.fresh(params.seed), images, named[data.labels], (data.asked, named[data.answers]),
+        task, task.fresh(params.seed), images, as_labeled[data.labels], (data.tests, as_labeled[data.answers]),
         epochs=params.epochs, seed=params.seed, how=how,
     )  # fmt: skip
 
@@ -218,7 +220,7 @@ def _pictures(look: InspectContext[Classifier], protection: Protection) -> Pictu
         clean = unlearnable.raw(task, np.array([item]))
         picture = torch.from_numpy(protection.pictures[cluster : cluster + 1])
         strong = 0.5 + picture / (2 * picture.abs().max().clamp(min=1e-6))
-        shown = {
+        images = {
             "clean": clean[0],
             "added": (255 * strong).round().to(torch.uint8)[0],
             "protected": unlearnable.released(clean, picture, np.zeros(1, np.int64))[0],
@@ -231,7 +233,7 @@ def _pictures(look: InspectContext[Classifier], protection: Protection) -> Pictu
         rows.append(
             [
                 Picture(path=look.picture(f"{name}-{cluster}", _image(one)), caption=captions[name])
-                for name, one in shown.items()
+                for name, one in images.items()
             ]
         )
     most = 255 * float(np.abs(protection.pictures).max())

@@ -94,15 +94,15 @@ def protected(run: Run[Classifier], params: UnlearnableClusters) -> Protection:
     of, centres = run.cached("cluster", cluster)
     centres = torch.as_tensor(centres).to(run.device)
     shape = unlearnable.raw(task, ids[:1]).shape[1:]
-    made = Perturbations(len(centres), shape, params.eps / 255, params.learning_rate, run.seed).to(run.device)
-    saved: dict[str, Stateful] = {"pictures": made, "optimizer": made.optimizer}
+    pictures = Perturbations(len(centres), shape, params.eps / 255, params.learning_rate, run.seed).to(run.device)
+    saved: dict[str, Stateful] = {"pictures": pictures, "optimizer": pictures.optimizer}
     images = unlearnable.raw(task, ids)
     for step in run.steps("make pictures", params.steps * len(centres), saved):
         cluster_number, at = divmod(step.step, params.steps)
-        drawn = images[torch.randint(len(images), (params.batch_size,))].to(run.device).float() / 255
-        run.log(distance=made.step(task, run.original, drawn, centres, cluster_number, at / params.steps))
-    pictures = run.cached("pictures", lambda: made.made.cpu())
-    return Protection(ids, np.asarray(of), pictures.numpy(), centres.cpu().numpy(), task.parts["published"])
+        some = images[torch.randint(len(images), (params.batch_size,))].to(run.device).float() / 255
+        run.log(distance=pictures.step(task, run.original, some, centres, cluster_number, at / params.steps))
+    learned = run.cached("pictures", lambda: pictures.stacked.cpu())
+    return Protection(ids, np.asarray(of), learned.numpy(), centres.cpu().numpy(), task.parts["published"])
 
 
 def learn(run: Run[Classifier], published: Tensor, epochs: int) -> None:
@@ -114,8 +114,8 @@ def learn(run: Run[Classifier], published: Tensor, epochs: int) -> None:
     count = -(-run.size("published") // size)
     optimizer, schedule = optimizer_and_schedule(run.model, recipe, epochs * count)
     saved: dict[str, Stateful] = {"optimizer": optimizer, "schedule": schedule}
-    asked = task.parts["test"][:: max(1, len(task.parts["test"]) // ASKED)]
-    clean = unlearnable.raw(task, asked, test=True), torch.from_numpy(task.data.test.labels[asked])
+    tests = task.parts["test"][:: max(1, len(task.parts["test"]) // ASKED)]
+    clean = unlearnable.raw(task, tests, test=True), torch.from_numpy(task.data.test.labels[tests])
     for batch in run.epochs("attacker trains", ["published"] * epochs, size, saved, augment=False):
         x = published[batch.index.cpu()]
         x = unlearnable.flipped(x) if recipe["flip"] else x

@@ -18,7 +18,7 @@ IMAGES, EPOCHS, GROUPS, ASKED = 10_000, 6, 3, 5000
 BOUNDS, BOUND = (8, 16, 24), 24
 CLEAN = 0  # the bound of images that nothing was added to
 LABELS = ("classes", "likeness", "lot")
-MEASURED = ASSETS / "measured" / "protection.json"
+MEASURED = ASSETS / "measured" / "systems" / "protection.json"
 HEAD = f"""# Unlearnable clusters, measured
 
 Made by `python -m backends.zoo protection` with {MODEL} as the surrogate, by a rule: of Fashion-MNIST {IMAGES:,} training images drawn by the seed are
@@ -83,7 +83,7 @@ def _case(row: dict[str, Any]) -> Case:
     return Case(**{name: row[name] for name in Case.__dataclass_fields__})
 
 
-def _measured(seed: int, wanted: list[Case]) -> Iterator[dict[str, Any]]:
+def _measured(seed: int, left: list[Case]) -> Iterator[dict[str, Any]]:
     import numpy as np
     import torch
 
@@ -91,7 +91,7 @@ def _measured(seed: int, wanted: list[Case]) -> Iterator[dict[str, Any]]:
     from ..families.classifier.resolve import resolve, task_confusion
     from ..families.classifier.task import Classifier
 
-    tasks = {name: Classifier(name) for name in {case.attacker for case in wanted} | {MODEL}}
+    tasks = {name: Classifier(name) for name in {case.attacker for case in left} | {MODEL}}
     task = tasks[MODEL]
     resolve(task, (f"random:{100 * IMAGES / len(task.data.train):g}%:{seed}",))
     ids, classes = task.parts["forget"], len(task.names)
@@ -101,17 +101,17 @@ def _measured(seed: int, wanted: list[Case]) -> Iterator[dict[str, Any]]:
         "likeness": unlearnable.groups(task_confusion(task), GROUPS),
         "lot": unlearnable.by_lot(classes, GROUPS, seed),
     }
-    bearing = {CLEAN: clean} | {eps: _protected(task, eps, seed) for eps in {case.eps for case in wanted} - {CLEAN}}
-    asked = unlearnable.raw(task, task.data.own_test[:ASKED], test=True)
+    bearing = {CLEAN: clean} | {eps: _protected(task, eps, seed) for eps in {case.eps for case in left} - {CLEAN}}
+    tests = unlearnable.raw(task, task.data.own_test[:ASKED], test=True)
     truth, answers = (
         torch.from_numpy(one)
         for one in (task.data.train.labels[ids], task.data.test.labels[task.data.own_test[:ASKED]])
     )
-    for case in wanted:
-        named, attacker = torch.from_numpy(labelings[case.labels]), tasks[case.attacker]
+    for case in left:
+        labeling, attacker = torch.from_numpy(labelings[case.labels]), tasks[case.attacker]
         images = unlearnable.treated(bearing[case.eps], case.how)  # type: ignore[arg-type]
         *_, last = unlearnable.attack(
-            attacker, attacker.fresh(seed), images, named[truth], (asked, named[answers]),
+            attacker, attacker.fresh(seed), images, labeling[truth], (tests, labeling[answers]),
             epochs=EPOCHS, seed=seed, how=case.how,  # type: ignore[arg-type]
         )  # fmt: skip
         yield asdict(case) | {"learned": round(last.train, 2), "clean": round(last.clean, 2)}

@@ -28,7 +28,7 @@ def test_a_step_follows_the_gradient_of_the_divergence_and_stays_within_the_boun
     images = torch.rand((6, 1, 4, 4), generator=torch.Generator().manual_seed(0)) * 0.4 + 0.3
     centres = torch.tensor([[0.0, 0.0], [3.0, -3.0]])
     made = Perturbations(2, (1, 4, 4), 0.1, 0.5, seed=0)
-    start = made.made[0].clone()
+    start = made.stacked[0].clone()
     seen = images + start
     halves = torch.stack([seen[:, 0, :, :2].mean((1, 2)), seen[:, 0, :, 2:].mean((1, 2))], 1).double().numpy()
     goal = np.exp(centres[1].double().numpy()) / np.exp(centres[1].double().numpy()).sum()
@@ -36,12 +36,12 @@ def test_a_step_follows_the_gradient_of_the_divergence_and_stays_within_the_boun
     expected = (goal * (np.log(goal) - np.log(shown))).sum(1).mean()
     slope = (shown - goal).mean(0)  # of the divergence, by the two features
     assert abs(made.step(Bright(), None, images, centres, 0, 0.0) - expected) < 1e-5
-    moved = made.made[0]
+    moved = made.stacked[0]
     assert moved.abs().max() <= 0.1 + 1e-7
     # Adam's first step is its whole rate against the sign of the gradient, beyond the bound from anywhere within
     assert torch.allclose(moved[0, :, :2], torch.full((4, 2), -0.1 * np.sign(slope[0])), atol=1e-6)
     assert torch.allclose(moved[0, :, 2:], torch.full((4, 2), -0.1 * np.sign(slope[1])), atol=1e-6)
-    assert torch.equal(made.made[1], Perturbations(2, (1, 4, 4), 0.1, 0.5, seed=0).made[1])  # the other one waits
+    assert torch.equal(made.stacked[1], Perturbations(2, (1, 4, 4), 0.1, 0.5, seed=0).stacked[1])  # the other one waits
 
 
 def test_k_means_finds_clouds_that_lie_apart():

@@ -28,19 +28,19 @@ def protected(numbers: Numbers, about: Subject) -> Mark:
         near=NEAR,
         aim=share(goal),
     )
-    told = (
+    beside_it = (
         tr("{after} wrong on the protected images, seen clean", after=share(after)),
         beside(before, numbers.value(WRONG, "reference")),
     )
     if isnan(goal):
-        return Mark("unknown", tr("Cannot tell"), *told, tr("There is no goal to compare it with."), WRONG)
+        return Mark("unknown", tr("Cannot tell"), *beside_it, tr("There is no goal to compare it with."), WRONG)
     if after >= goal - NEAR:
-        return Mark("yes", tr("Yes"), *told, rule, WRONG)
+        return Mark("yes", tr("Yes"), *beside_it, rule, WRONG)
     half = after - before >= (goal - before) / 2
-    return Mark("partly" if half else "no", tr("Partly") if half else tr("Hardly"), *told, rule, WRONG)
+    return Mark("partly" if half else "no", tr("Partly") if half else tr("Hardly"), *beside_it, rule, WRONG)
 
 
-def rest(numbers: Numbers) -> Mark:
+def unaffected(numbers: Numbers) -> Mark:
     """The second mark where images of every class were protected: what an attacker does not learn of new ones is no damage."""
     return Mark(
         "unknown",

@@ -107,7 +107,7 @@ class Perturbations(nn.Module):
         return float(loss.detach())
 
     @property
-    def made(self) -> Tensor:
+    def stacked(self) -> Tensor:
         """[clusters, channels, height, width]."""
         return torch.stack([one.detach() for one in self.pictures])
 
@@ -150,25 +150,25 @@ class Protection:
         Raises:
             BadInput: the run made none, or it is not of these.
         """
-        arrays = run_outputs.made(folder, MADE) or {}
+        arrays = run_outputs.method_arrays(folder, MADE) or {}
         if any(name not in arrays for name in cls.__dataclass_fields__):
             raise BadInput(NONE_MADE)
-        made = cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
-        shape, count = task.data.train.images.shape, len(made.centres) if made.centres.ndim == 2 else 0
+        read = cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
+        shape, count = task.data.train.images.shape, len(read.centres) if read.centres.ndim == 2 else 0
         sound = (
-            made.ids.ndim == made.published.ndim == 1
-            and made.of.shape == made.ids.shape
-            and made.pictures.shape == (count, shape[3], *shape[1:3])
-            and made.centres.shape == (count, task.head(task.load()).in_features)
-            and all(whole.dtype.kind in "iu" for whole in (made.ids, made.of, made.published))
-            and all(one.dtype.kind == "f" and np.isfinite(one).all() for one in (made.pictures, made.centres))
-            and all(((ids >= 0) & (ids < shape[0])).all() for ids in (made.ids, made.published))
-            and np.isin(made.ids, made.published).all()
-            and ((made.of >= 0) & (made.of < count)).all()
+            read.ids.ndim == read.published.ndim == 1
+            and read.of.shape == read.ids.shape
+            and read.pictures.shape == (count, shape[3], *shape[1:3])
+            and read.centres.shape == (count, task.head(task.load()).in_features)
+            and all(whole.dtype.kind in "iu" for whole in (read.ids, read.of, read.published))
+            and all(one.dtype.kind == "f" and np.isfinite(one).all() for one in (read.pictures, read.centres))
+            and all(((ids >= 0) & (ids < shape[0])).all() for ids in (read.ids, read.published))
+            and np.isin(read.ids, read.published).all()
+            and ((read.of >= 0) & (read.of < count)).all()
         )
         if not sound:
             raise BadInput("The pictures that this run made do not fit its model and data; make it again.")
-        return made
+        return read
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -257,7 +257,7 @@ def attack(
     model: nn.Module,
     images: Tensor,
     labels: Tensor,
-    asked: tuple[Tensor, Tensor],
+    tests: tuple[Tensor, Tensor],
     *,
     epochs: int,
     seed: int,
@@ -270,7 +270,7 @@ def attack(
         model: fresh weights, which are trained; its classes may be more than the labels name.
         images: uint8 [n, channels, height, width], as they are published.
         labels: classes [n], in any sense.
-        asked: clean images, and their labels in the same sense.
+        tests: clean images, and their labels in the same sense.
         epochs: passes.
         seed: of the order and the augmentation.
         how: what is done to images in every step: they are moved and mirrored, or brought to where the attacker is most wrong.
@@ -294,7 +294,7 @@ def attack(
                 optimizer.step()
                 schedule.step()
                 right += int((outputs.argmax(1) == y).sum())
-            yield Epoch(epoch, 100 * right / len(images), accuracy(task, model.eval(), *asked))
+            yield Epoch(epoch, 100 * right / len(images), accuracy(task, model.eval(), *tests))
 
 
 def worst(task: Classifier, model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:

@@ -23,8 +23,8 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
             + "."
         )
     if about.protects:
-        rest = [_retain_clause(numbers, about), _reference_clause(numbers, about)] if about.by_class else []
-        parts, last = [protected.clause(numbers, about), *rest], protected.caveat()
+        more_parts = [_retain_clause(numbers, about), _reference_clause(numbers, about)] if about.by_class else []
+        parts, last = [protected.clause(numbers, about), *more_parts], protected.caveat()
     else:
         told = corrected.clause(numbers, about) if about.corrects else _forget_clause(numbers, about)
         parts = [told, _retain_clause(numbers, about), _reference_clause(numbers, about)]
@@ -82,7 +82,7 @@ def forgotten(numbers: Numbers, about: Subject) -> Mark:
 def retained(numbers: Numbers, about: Subject) -> Mark:
     """Whether kept images, new ones and every other class are still recognised."""
     if about.protects and not about.by_class:
-        return protected.rest(numbers)
+        return protected.unaffected(numbers)
     worst, fall = _worst_class(numbers, about)
     names = {
         tr("the retain set"): "remaining_accuracy",
