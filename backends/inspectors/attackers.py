@@ -68,7 +68,7 @@ class _Data:
         "code": "https://github.com/jiamingzhang94/Unlearnable-Clusters",
     },
     needs=("classes", "embeddings"),
-    order=25,
+    order=26,
     group="attacker",
 )
 def attackers(look: InspectContext[Classifier], params: Attackers) -> list[AnyPanel]:

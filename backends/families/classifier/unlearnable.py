@@ -42,8 +42,8 @@ def clusters(features: NDArray[np.float32], count: int, seed: int) -> tuple[NDAr
     """k-means of features [n, d]: the cluster of each, and their centres [clusters, d]; no more clusters than there are items."""
     from sklearn.cluster import KMeans  # late: the catalog imports this file, and the studio waits for the catalog
 
-    found = KMeans(min(count, len(features)), n_init=STARTS, random_state=seed).fit(features)
-    return found.labels_.astype(np.int64), torch.from_numpy(found.cluster_centers_).float()
+    kmeans = KMeans(min(count, len(features)), n_init=STARTS, random_state=seed).fit(features)
+    return kmeans.labels_.astype(np.int64), torch.from_numpy(kmeans.cluster_centers_).float()
 
 
 def disguise_loss(features: Tensor, centre: Tensor) -> Tensor:
@@ -121,8 +121,8 @@ def released(images: Tensor, pictures: Tensor, of: NDArray[np.int64]) -> Tensor:
 def nearest(features: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.int64]:
     """The cluster of features [n, d] that were not there when the clusters were found."""
     distances = ((features[:, None].astype(np.float64) - centres[None]) ** 2).sum(2)
-    found: NDArray[np.int64] = distances.argmin(1).astype(np.int64)
-    return found
+    closest: NDArray[np.int64] = distances.argmin(1).astype(np.int64)
+    return closest
 
 
 @dataclass(frozen=True)
@@ -333,8 +333,8 @@ def groups(confusion: Sequence[Sequence[float]], count: int) -> NDArray[np.int64
     mixed = shares + shares.T
     apart = -np.log(mixed.clip(1e-4) / 2)
     np.fill_diagonal(apart, 0)
-    found = fcluster(linkage(squareform(apart, checks=False), "average"), count, "maxclust")
-    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+    numbers = fcluster(linkage(squareform(apart, checks=False), "average"), count, "maxclust")
+    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
 
 
 def by_lot(classes: int, count: int, seed: int) -> NDArray[np.int64]:
