@@ -13,6 +13,7 @@ All by default, but the last:
     drawing   a step of ESD against a plain loop, and what is gained by keeping what does not change
     language  the default job of authors-lm by phase, and what each way of being quick saves of it
     routing   the default job of authors-moe by phase, and how soon the routing of 2,000 words is seen
+    estimates what the form says before Start about time and memory, against what the job then needs
     queue     1,000 runs on 8 simulated workers of which some are lost, while pages are opened: what is lost, done twice, and how soon pages stand
     real-size whole jobs at the size of Stable Diffusion 1.4 with random weights (16 GB of memory; only where it is named)
 
@@ -26,7 +27,7 @@ import os
 import sys
 import tempfile
 
-from . import drawing, form, home, jobs, language, queue, real_size, routing, run_page, studio, viewers
+from . import drawing, estimates, form, home, jobs, language, queue, real_size, routing, run_page, studio, viewers
 
 
 def main() -> int:
@@ -43,6 +44,7 @@ def main() -> int:
         "drawing": drawing.drawing,
         "language": language.language,
         "routing": routing.routing,
+        "estimates": estimates.estimates,
         "queue": queue.queue,
         "real-size": real_size.real_size,
     }
