@@ -50,7 +50,7 @@ PROBLEMS: Final = (
         metrics=_neighbours,
     ),
     Problem(
-        "relearning",
+        "learned_again",
         later("Relearning"),
         later("Does a little training bring it back, sooner than in a model that never saw it?"),
         kinds=("relearn",),
