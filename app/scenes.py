@@ -15,10 +15,11 @@ from app.figures.training import Sample, drawing, sure
 from app.figures.watching import is_chat, is_drawing
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import catalog, languages, runs
+from backends.api import catalog, languages, runs, stage_words
 from backends.api.errors import DAMAGED
 from backends.api.languages import tr
 from backends.api.runs import RunFolder
+from backends.api.stages import WORDS
 
 IMAGES: Final = 4  # of a scene whose model looks at images
 
@@ -54,12 +55,24 @@ class Front:
 
 
 def fronts() -> list[Front]:
-    """One scene for each family that has a shipped run with samples: drawings first, then images, then the others."""
+    """One scene for each family that has a shipped run with samples: drawings first, then images, then the others.
+
+    It is of the family's first model, and of a run that forgets, where there is one.
+    """
     entries = {entry.id: entry for entry in catalog.load().models}
     places = list(entries)
     order = ["drawn", "seen", "said"]
     by_family: dict[str, Front] = {}
-    for run in sorted((run for run in runs.visible() if run.shipped), key=lambda run: run.id):
+
+    def rank(run: RunFolder) -> tuple[bool, int, str]:
+        model = run.spec.model
+        return (
+            stage_words.of_run(run) != WORDS["forget"],
+            places.index(model) if model in entries else len(places),
+            run.id,
+        )
+
+    for run in sorted((run for run in runs.visible() if run.shipped), key=rank):
         front = _front(run, entries)
         if front is not None:
             by_family.setdefault(front.family, front)

@@ -30,6 +30,7 @@ def test_every_family_with_a_shipped_run_has_one_scene(fronts):
     shipped = {families.of_run(run) for run in runs.all_runs() if run.shipped}
     assert {front.family for front in fronts.values()} == shipped and len(fronts) == len(shipped) == 4
     assert all(runs.find(front.run_id).shipped for front in fronts.values())
+    assert fronts["seen"].run_id == "example-forget-sandal", "the first model's run that forgets"
 
 
 def test_the_drawings_are_the_files_of_the_run_in_their_order(fronts):
