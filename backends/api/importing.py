@@ -38,6 +38,7 @@ PARTS: Final = tuple(
     for pattern in (
         r"(spec|state|result|metrics|found|early)\.json|metrics\.npz|events\.jsonl",
         r"(start/\d{2}|after/changed)\.safetensors",
+        r"(start/)?learned\.json",
         rf"samples/{NAME}\.json|samples/{NAME}/{NAME}{PICTURE}",
         r"outputs/(before|after|reference)\.npz|outputs/suite\.json",
         rf"made/{NAME}\.npz",

@@ -32,6 +32,7 @@ class Subject(BaseModel):
         unchanged: not one tensor of the model moved.
         again: the method is training again itself.
         corrects: what was done to the training images, in words, where that is to be undone.
+        manipulates: the same, where the job did it and trained on them.
         protects: the forget set was to be kept from being learned; the unlearned model is an attacker's who trained on it.
     """
 
@@ -47,6 +48,7 @@ class Subject(BaseModel):
     again: bool = False
     corrects: str = ""
     protects: bool = False
+    manipulates: str = ""
 
 
 class Fitted(BaseModel):

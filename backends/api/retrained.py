@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from . import attacked as records
-from . import catalog, families, files, params, runs
+from . import catalog, families, files, learned, params, runs
 from .catalog import Method
 from .errors import BadInput, Unreadable
 from .home import ASSETS
@@ -47,8 +47,11 @@ def find_all(model_id: str, key: str, data: str = "", owner: str = "") -> list[P
 
 
 def of_run(run: RunFolder) -> Path | None:
-    """The reference of a finished run; None where there is none yet."""
+    """The reference of a finished run; None where there is none yet. Of one that starts from a model which learned from changed data it is
+    the model before that, and this the note which says so."""
     result = run.result
+    if learned.inherited(run.path) is not None:
+        return run.path / learned.START / learned.FILE
     if result is None or not result.get("forget_key"):
         return None
     key = str(result.get("reference_key") or result["forget_key"])

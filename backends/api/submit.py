@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, classes, elsewhere, families, optional_models, own, params, quota, runs, slices, tuned_params
+from . import catalog, classes, elsewhere, families, learned, optional_models, own, params, quota, runs, slices, tuned_params
 from .catalog import Catalog, Method, Model
 from .errors import BadInput, LetheError, without_tokens
 from .families import Family
@@ -116,6 +116,7 @@ def check(spec: JobSpec, card: dict[str, Any] | None = None) -> JobSpec:
     card = model.card if model else card or {}
     earlier = _earlier(spec, method)
     data = model.data if model else ""
+    card = learned.card(card, spec)
     forget, keep = family.targets(spec, card, data)
     if earlier:  # what all of them forget is apart from what is kept, and leaves something
         family.targets(spec.model_copy(update={"forget": (*earlier, *map(str, forget))}), card, data)
@@ -139,6 +140,8 @@ def _earlier(spec: JobSpec, method: Method) -> tuple[str, ...]:
 
     Raises:
         BadInput: there is no such run, its model is another one, or nothing can start from it.
+
+    What a run that changed the data was told is no part of it: that is what a model learned, and the job begins with that model.
     """
     if not spec.after:
         return ()
@@ -161,7 +164,9 @@ def _earlier(spec: JobSpec, method: Method) -> tuple[str, ...]:
         raise BadInput(
             tr("{id} looks for a forget set in the model itself; leave out the run to start from.", id=method.id)
         )
-    return before.forgotten
+    if method.teaches:
+        raise BadInput(tr("{id} trains the model itself; leave out the run to start from.", id=method.id))
+    return () if learned.teaches(before.method) else before.forgotten
 
 
 _one_at_a_time = Lock()  # between counting the jobs that wait and adding one

@@ -5,11 +5,11 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import nn
 
+from ..api.learned import START
 from ..api.runs import RunFolder
 from .eight_bits import unpack
 from .run import restore
 
-START = "start"
 CHANGED = "after/changed.safetensors"
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..api import catalog, elsewhere, families, params
 from ..api.errors import BadInput
+from ..api.learned import Learned
 from ..api.renamed import current
 
 
@@ -25,6 +26,14 @@ class Params(BaseModel):
     """Base of every parameter class: frozen, and nothing it does not name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def learned(self, task: Any, seed: int) -> Learned | None:
+        """How the data are changed before the method begins, of one whose entry says `teaches`; the task's targets are resolved.
+
+        Raises:
+            BadInput: they cannot be.
+        """
+        return None
 
 
 @dataclass(frozen=True)

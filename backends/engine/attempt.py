@@ -12,7 +12,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
-from ..api import __version__, elsewhere, estimate, families, files, run_outputs, slices
+from ..api import __version__, elsewhere, estimate, families, files, learned, run_outputs, slices
 from ..api.early import FILE as EARLY
 from ..api.early import Early
 from ..api.errors import BadInput, LetheError
@@ -117,10 +117,10 @@ class _Job:
         keeper.setting = dict(saved.get("setting", {}))
         with hub.heard(lambda done, of: keeper.report("download", done >> 20, max(1, of >> 20), {})):
             self.task = keeper.task = open_task(spec.model, spec.data, keeper.setting)
-        self.task.resolve(spec.forgotten, spec.keep)
+        start_from.take_over(self.folder)
+        self._resolve(params)
         keeper.parts = dict(self.task.parts)
         memory = hardware.Memory(self.task.device)
-        start_from.take_over(self.folder)
         run = Run(start_from.request(self.task, self.folder), keeper, spec.seed, saved.get("run"))
         if hasattr(self.task, "follow"):
             self.task.follow(run.original)
@@ -134,6 +134,13 @@ class _Job:
         measurement = self._measure(run, trained_again, seconds, peak, room, about)
         self._save(measurement, params, seconds, peak, trained_again, about)
         return measurement.problems
+
+    def _resolve(self, params: Any) -> None:
+        """The targets, and the data as the model learns from them where the method changes them."""
+        start_from.resolve(self.task, self.folder)
+        if self.method.entry.teaches and learned.own(self.folder.path) is None:
+            how = params.learned(self.task, self.spec.seed)
+            self.keeper.write(learned.FILE, start_from.teach(self.task, self.folder, how))
 
     def _forget(
         self, run: Run[Any], params: Any, saved: dict[str, Any], memory: hardware.Memory
@@ -169,7 +176,7 @@ class _Job:
             if keeper.task.parts.keys() - parts.keys() or any(
                 keeper.task.parts[name] is not ids for name, ids in parts.items()
             ):
-                self.task.resolve(self.spec.forgotten, self.spec.keep)  # as it was before the method
+                start_from.resolve(self.task, self.folder)  # as it was before the method
             return Run(
                 start_from.request(self.task, self.folder),
                 keeper,
@@ -192,6 +199,9 @@ class _Job:
 
     def _reference(self) -> _Reference | None:
         self.key = self.task.forget_key
+        first = start_from.untouched(self.task, self.folder)
+        if first is not None:
+            return _Reference(first.eval(), start_from.UNTOUCHED, nan)
         path = reference.find(self.spec.model, reference.key_of(self.task), self.spec.data, self.folder.state.owner)
         if path is None:
             return None
@@ -299,6 +309,7 @@ class _Job:
             notes=[
                 *self.task.notes,
                 *([elsewhere.NOTE] if self._elsewhere else []),
+                *([start_from.NOTE] if self.spec.after and learned.inherited(self.folder.path) else []),
                 *movement.notes(self.folder.events()),
                 *slices.notes(self.folder),
             ],

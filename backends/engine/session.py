@@ -8,7 +8,7 @@ import numpy as np
 from cachetools import LRUCache
 from torch import nn
 
-from ..api import run_outputs, runs
+from ..api import learned, run_outputs, runs
 from ..api.errors import BadInput
 from ..api.home import home
 from ..api.runs import RunFolder
@@ -20,7 +20,7 @@ from ..core.registry import get
 from ..core.task import Task
 from ..models import reference
 from ..models.source import is_model
-from . import hardware, outputs, untouched
+from . import hardware, outputs, start_from, untouched
 from .loading import open_task
 from .untouched import Untouched
 
@@ -60,6 +60,10 @@ class OpenRun:
             return model.eval()
         if when == "after":
             return changes.apply(self.task.load(), changes.changes(self.folder)).eval()
+        first = start_from.untouched(self.task, self.folder)
+        if first is not None:
+            untouched_model: nn.Module = first.eval()
+            return untouched_model
         owner = self.folder.state.owner
         path = reference.find(self.result["model"], self._reference_key, self.folder.spec.data, owner)
         return None if path is None else changes.apply(self.task.load(), reference.parts(path)).eval()
@@ -110,6 +114,9 @@ class OpenRun:
     def references(self) -> list[nn.Module]:
         """Every retrained reference for the run's forget set, in eval mode; none where there is none."""
         owner = self.folder.state.owner
+        if learned.inherited(self.folder.path) is not None:
+            before_it = self.model("reference")
+            return [] if before_it is None else [before_it]
         paths = reference.find_all(self.result["model"], self._reference_key, self.folder.spec.data, owner)
         first = self.model("reference")
         others = [changes.apply(self.task.load(), reference.parts(path)).eval() for path in paths[1:]]
@@ -178,7 +185,8 @@ class Desk:
 
     def _open(self, folder: RunFolder) -> OpenRun:
         spec, result = folder.spec, folder.result or {}
-        task = self.resolved(spec.model, spec.forgotten, spec.keep, spec.data)
+        task = self.task(spec.model, spec.data).again()
+        start_from.resolve(task, folder)
         task.precision = hardware.PRECISIONS[result["precision"]]
         found_ids = folder.found_set
         if found_ids is not None and get("methods", spec.method).entry.finds:

@@ -1,7 +1,8 @@
 """Jobs that start from the model that an earlier run left: what they take over, and what they rehearse.
 
 The changes of the earlier runs lie in the run folder as start/01.safetensors and so on, oldest first, so that the folder can
-be copied alone. `after/changed.safetensors` is what the run itself changed then.
+be copied alone. `after/changed.safetensors` is what the run itself changed then. Beside them lies what a run before changed in the data, see
+`backends.api.learned`.
 """
 
 import os
@@ -9,10 +10,17 @@ import shutil
 from contextlib import suppress
 from typing import Any
 
-from ..api import runs
+from ..api import files, learned, runs
 from ..api.errors import BadInput
+from ..api.learned import Learned
 from ..api.runs import RunFolder
 from ..core.changes import START, apply, before, changes
+
+UNTOUCHED = "the model before it learned from what was manipulated"  # where a run says which reference it was compared with
+NOTE = (
+    "What is called the retrained reference is here the model as it was before it learned from what was manipulated: it never saw that, "
+    "but it did see those images as they were."
+)
 
 
 def take_over(run: RunFolder) -> None:
@@ -35,7 +43,40 @@ def take_over(run: RunFolder) -> None:
             os.link(path, to)
         if not to.exists():
             shutil.copyfile(path, to)
+    own, inherited = learned.own(earlier.path), learned.inherited(earlier.path)
+    if own is not None:
+        inherited = own.model_copy(update={"run": earlier.id, "weights": len(changes(earlier))})
+    if inherited is not None:
+        files.write_json(making / learned.FILE, inherited.model_dump(mode="json"))
     making.replace(run.path / START)
+
+
+def resolve(task: Any, run: RunFolder, forget: tuple[str, ...] = ()) -> None:
+    """Resolve the targets of a run in a freshly opened task, which learns from the data as the run, or one before it, changed them.
+
+    Args:
+        task: of the run's model; is changed.
+        run: what it starts from lies in its folder already.
+        forget: other targets than all that the run is to have forgotten.
+    """
+    inherited, own = learned.inherited(run.path), learned.own(run.path)
+    if inherited is not None:
+        task.left_by(inherited.how, before(run)[: inherited.weights])
+    if own is not None:
+        task.left_by(own.how)
+    task.resolve(own.forget if own is not None else forget or run.spec.forgotten, run.spec.keep)
+
+
+def teach(task: Any, run: RunFolder, how: Learned) -> bytes:
+    """Let a task whose targets are resolved learn from changed data, and resolve what names the change. What is to be kept in the folder."""
+    task.left_by(how.how)
+    task.resolve(how.forget, run.spec.keep)
+    return (files.dumps(how.model_dump(mode="json")) + "\n").encode()
+
+
+def untouched(task: Any, run: RunFolder) -> Any:
+    """A model that never saw changed data, where the run starts from one that did: the model itself. None of any other run."""
+    return task.load(task.folder) if learned.inherited(run.path) is not None else None
 
 
 def request(task: Any, run: RunFolder) -> Any:
@@ -45,7 +86,7 @@ def request(task: Any, run: RunFolder) -> Any:
         return task
     own = task.again()
     own.precision = task.precision
-    own.resolve(run.spec.forget, run.spec.keep)
+    resolve(own, run, run.spec.forget)
     own.keep_as(task)
     load = own.load
     own.load = lambda: apply(load(), before(run)).eval()

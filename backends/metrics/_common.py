@@ -26,13 +26,13 @@ CORRECTIVE = {
 }
 
 
-def of_tampering(kind: str = "") -> Callable[[ClassifierTask], str]:
-    """Says why a metric is none of a task's: that nothing manipulated is to be forgotten, or something of another kind than `kind`."""
+def of_tampering(*kinds: str) -> Callable[[ClassifierTask], str]:
+    """Says why a metric is none of a task's: that nothing manipulated is to be forgotten, or something of none of these kinds, where some are named."""
 
     def lacks(task: ClassifierTask) -> str:
         if task.corrects is None:
             return "No manipulated images are to be forgotten."
-        return "" if kind in ("", task.corrects.how.kind) else f"Nothing was done with a {kind}."
+        return "" if not kinds or task.corrects.how.kind in kinds else f"Nothing was done with a {' or a '.join(kinds)}."
 
     return lacks
 

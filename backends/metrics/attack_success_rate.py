@@ -16,7 +16,7 @@ from ._common import CORRECTIVE, of_tampering, predictions
     unit="%",
     direction="lower",
     measures="forgetting",
-    lacks=of_tampering("trigger"),
+    lacks=of_tampering("trigger", "bias"),
     order=36,
 )
 def attack_success_rate(evidence: Evidence[ClassifierTask]) -> Score:

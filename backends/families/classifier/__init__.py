@@ -111,7 +111,7 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
         return {
             "what": what,
             "by_class": classes,
-            "corrects": tampered.how.words if tampered else "",
+            "manipulates" if method.teaches else "corrects": tampered.how.words if tampered else "",
             "protects": method.stage == "protect",
         }
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ...api import files, tampering
 from ...api.errors import BadInput
-from ...core import fitting
+from ...core import changes, fitting
 from ...core.task import Batch, Index, Tell, silent
 from ...data import embedded, folder
 from ...data._images import ImageSet
@@ -70,7 +70,8 @@ class Classifier:
             data = self._open_data(data, str(card.get("data", "")))
             how = tampering.read(card.get("tampering"), model_id)
             data = tampered(data, how) if how else data
-        self.data = data
+        self.data = self._clean = data
+        self._start: tuple[Path, ...] = ()  # changes that make the model before of the one in the folder
         self.names, self.notes = data.names, [*data.notes]
         if self.config.num_labels != len(self.names):
             raise BadInput(
@@ -80,13 +81,7 @@ class Classifier:
         self.forgotten_classes: list[int] = []
         self.corrects: Tampered | None = None
         self.neighbours: list[int] = []
-        self._tensors = {
-            name: torch.from_numpy(split.images).permute(0, 3, 1, 2)
-            for name, split in (("train", data.train), ("test", data.test))
-        }
-        self._labels = {
-            name: torch.from_numpy(split.labels) for name, split in (("train", data.train), ("test", data.test))
-        }
+        self._hold(data)
         self._forget = torch.zeros(len(data.train), dtype=torch.bool)
         self.train_anew = self._train_anew()
 
@@ -95,6 +90,30 @@ class Classifier:
         from . import tile_training
 
         return tile_training.train if tile_training.holds_tiles(self) else None
+
+    def _hold(self, data: ImageSet) -> None:
+        splits = {"train": data.train, "test": data.test}
+        self.data = data
+        self._tensors = {name: torch.from_numpy(split.images).permute(0, 3, 1, 2) for name, split in splits.items()}
+        self._labels = {name: torch.from_numpy(split.labels) for name, split in splits.items()}
+
+    def left_by(self, how: Mapping[str, Any], start: Sequence[Path] = ()) -> None:
+        """Take the data as a run manipulated them, and the model before as it left it; nothing is resolved then.
+
+        Args:
+            how: as a card has it, under `tampering`.
+            start: the changes that make its model, oldest first; none: the model as it came.
+
+        Raises:
+            BadInput: the data cannot be manipulated so.
+        """
+        tampering_fields = tampering.read(how.get("tampering"), self.id)
+        self._hold(tampered(self._clean, tampering_fields) if tampering_fields else self._clean)
+        self.parts = {"train": np.arange(len(self.data.train)), "test": self.data.own_test}
+        self._start = tuple(start)
+        if tampering_fields and tampering_fields.kind in tampering.MARKED:
+            self.recipe = {**self.recipe, "flip": False}  # a flipped mark would stand in another corner
+        vars(self).pop("directions", None)
 
     def _read_config(self) -> Any:
         from huggingface_hub.errors import StrictDataclassError
@@ -145,7 +164,9 @@ class Classifier:
         self._forget[torch.from_numpy(index)] = True
 
     def again(self) -> "Classifier":
-        return Classifier(self.id, self.data, self.device, self.precision)
+        other = Classifier(self.id, self.data, self.device, self.precision)
+        other._clean, other._start, other.recipe = self._clean, self._start, self.recipe
+        return other
 
     def resolve(self, forget: Sequence[str], keep: Sequence[str] = ()) -> None:
         resolve(self, tuple(forget), tuple(keep))
@@ -198,7 +219,8 @@ class Classifier:
     def load(self, folder: Path | None = None) -> nn.Module:
         from transformers import AutoModelForImageClassification
 
-        return self._place(load_whole(AutoModelForImageClassification, folder or self.folder, str(folder or self.id)))
+        model = self._place(load_whole(AutoModelForImageClassification, folder or self.folder, str(folder or self.id)))
+        return model if folder else changes.apply(model, list(self._start)).eval()
 
     def fresh(self, seed: int) -> nn.Module:
         from transformers import AutoModelForImageClassification
