@@ -221,6 +221,7 @@ def request(draft: Draft) -> JobSpec:
         keep=keep,
         seed=draft.seed if draft.seed is not None else 0,
         data=model.data,
+        after=model.after,
     )
 
 
@@ -243,13 +244,13 @@ def instead(draft: Draft) -> str:
 
 
 @lru_cache(maxsize=256)
-def counts(model: str, forget: tuple[str, ...], keep: tuple[str, ...], data: str) -> Counted:
+def counts(model: str, forget: tuple[str, ...], keep: tuple[str, ...], data: str, after: str = "") -> Counted:
     """Sizes of the forget set and the retain set.
 
     Raises:
         LetheError: the targets cannot be resolved.
     """
-    resolved = LIVE.ask("resolve", model=model, forget=list(forget), keep=list(keep), data=data)
+    resolved = LIVE.ask("resolve", model=model, forget=list(forget), keep=list(keep), data=data, after=after)
     prompts = tuple((str(prompt), str(anchor)) for prompt, anchor in resolved.get("prompts", []))
     questions = tuple((str(question), str(answer)) for question, answer in resolved.get("questions", []))
     return Counted(int(resolved["forget"]), int(resolved["keep"]), prompts, questions, int(resolved.get("passages", 0)))

@@ -10,11 +10,12 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from app import markup, theme
+from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api import catalog, engine, slices
 from backends.api.languages import later, plural, tr
-from backends.api.runs import RunFolder, place_in_queue
-from backends.api.spec import ENDED, Status
+from backends.api.runs import RunFolder, all_runs, place_in_queue
+from backends.api.spec import ENDED, JobSpec, Status
 
 Events = list[dict[str, Any]]
 STATES: Final[dict[Status, tuple[str, str]]] = {
@@ -38,6 +39,14 @@ def title_of(kind: str, entry_id: str) -> str:
     """The catalog's title of a model or method; for what is not in it, the id."""
     entries = getattr(catalog.load(), kind)
     return next((str(entry.title) for entry in entries if entry.id == entry_id), entry_id)
+
+
+def earlier(spec: JobSpec) -> str:
+    """What was done before a run that starts from another one: what those before it forgot, or by what the model was trained."""
+    if spec.earlier:
+        return targets_in_words(spec.earlier, spec.family)
+    before = next((run for run in all_runs() if run.id == spec.after), None)
+    return title_of("methods", before.spec.method) if before is not None else spec.after
 
 
 def tag(status: Status) -> Markup:

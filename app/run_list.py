@@ -143,7 +143,7 @@ def _empty(shipped: Sequence[RunFolder]) -> Markup:
 def what_of(run: RunFolder) -> str:
     """What a run does: "Authors forgets Ivo Pemberly", after what others before it forgot."""
     spec = run.spec
-    after = tr(", after {earlier}", earlier=targets_in_words(spec.earlier, spec.family)) if spec.after else ""
+    after = tr(", after {earlier}", earlier=run_card.earlier(spec)) if spec.after else ""
     title = tr(
         stage_words.of_run(run).pattern(),
         model=run_card.title_of("models", spec.model),

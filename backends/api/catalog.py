@@ -116,7 +116,8 @@ class Method(Entry):
     variant_of: str = Field(default="", description="Id of the method that this is, for other families of models.")
     guard: bool = False
     teaches: bool = Field(
-        default=False, description="It changes what the model learns from: later jobs start from its model as theirs before."
+        default=False,
+        description="It changes what the model learns from: later jobs start from its model as theirs before.",
     )
     finds: bool = Field(default=False, description="It finds a forget set that other methods can be run on (run:ID).")
     reference: bool = Field(default=False, description="Its result is the retrained reference for the same forget set.")

@@ -5,10 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from . import catalog, families, own
+from . import catalog, families, learned, own
 from .errors import BadInput
 from .home import shared
 from .languages import tr
+from .runs import RunFolder
 from .tuned_params import Tuned
 
 
@@ -21,6 +22,7 @@ class ModelInfo(BaseModel):
         dataset: id of the data set that an embedded model brings.
         card: what only its family reads: classes, concepts, numbers of images.
         notes: sentences on how an own model was opened.
+        after: id of the run whose model it is; empty: as it came.
     """
 
     id: str
@@ -34,6 +36,7 @@ class ModelInfo(BaseModel):
     tuned: list[Tuned] = []
     card: dict[str, Any] = {}
     notes: list[str] = []
+    after: str = ""
 
 
 def embedded(model_id: str) -> ModelInfo:
@@ -53,6 +56,29 @@ def embedded(model_id: str) -> ModelInfo:
         tuned=entry.tuned,
         card=entry.card,
     )
+
+
+def left_by(run: RunFolder, model: ModelInfo) -> ModelInfo:
+    """A model as a finished run left it, with what it learned from.
+
+    Raises:
+        BadInput: the run has not finished.
+    """
+    if run.result is None:
+        raise BadInput(
+            tr("Run {id} is {status}; only a run that is done can be started from.", id=run.id, status=run.state.status)
+        )
+    found = learned.of_run(run)
+    more: dict[str, Any] = {"after": run.id}
+    if found is not None:
+        menders = (
+            one.id
+            for one in catalog.load().methods
+            if one.stage == "repair" and one.works_with.get(model.family) is True
+        )
+        more |= {"card": model.card | found.how, "default_forget": [*found.forget]}
+        more |= {"default_method": next(menders, model.default_method)}
+    return model.model_copy(update=more)
 
 
 def check_own(model: str, data: str) -> tuple[str, str]:

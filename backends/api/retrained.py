@@ -52,6 +52,8 @@ def of_run(run: RunFolder) -> Path | None:
     result = run.result
     if learned.inherited(run.path) is not None:
         return run.path / learned.START / learned.FILE
+    if learned.own(run.path) is not None:
+        return None
     if result is None or not result.get("forget_key"):
         return None
     key = str(result.get("reference_key") or result["forget_key"])

@@ -10,7 +10,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import catalog, classes, elsewhere, families, learned, optional_models, own, params, quota, runs, slices, tuned_params
+from . import (
+    catalog,
+    classes,
+    elsewhere,
+    families,
+    learned,
+    optional_models,
+    own,
+    params,
+    quota,
+    runs,
+    slices,
+    tuned_params,
+)
 from .catalog import Catalog, Method, Model
 from .errors import BadInput, LetheError, without_tokens
 from .families import Family

@@ -111,7 +111,9 @@ def _marked(
     height, width = data.train.images.shape[1:3]
     least = 4 * how.side
     if how.mark != "darker" and min(height, width) < least:
-        raise BadInput(f"The images have {width} x {height} pixels; a mark of {how.side} needs at least {least} x {least}.")
+        raise BadInput(
+            f"The images have {width} x {height} pixels; a mark of {how.side} needs at least {least} x {least}."
+        )
     (target,) = numbers
     images, labels = data.train.images.copy(), data.train.labels.copy()
     images[ids], labels[ids] = with_mark(images[ids], how), target

@@ -199,6 +199,8 @@ class _Job:
 
     def _reference(self) -> _Reference | None:
         self.key = self.task.forget_key
+        if self.method.entry.teaches:
+            return None  # it is to be like no model that did without; the model before is beside it
         first = start_from.untouched(self.task, self.folder)
         if first is not None:
             return _Reference(first.eval(), start_from.UNTOUCHED, nan)

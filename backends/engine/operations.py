@@ -75,9 +75,12 @@ def resolve(
     keep: Sequence[str] = (),
     data: str = "",
     start: int = 0,
+    after: str = "",
 ) -> dict[str, Any]:
-    """How much is to be forgotten and kept, and what is to be forgotten, from `start` on; see `named_sets` of its family's task."""
-    sets: dict[str, Any] = desk.resolved(model, tuple(forget), tuple(keep), data).named_sets(max(0, int(start)))
+    """How much is to be forgotten and kept, and what is to be forgotten, from `start` on; see `named_sets` of its family's task. `after`: of
+    the model as that run left it."""
+    task = desk.resolved(model, tuple(forget), tuple(keep), data, after)
+    sets: dict[str, Any] = task.named_sets(max(0, int(start)))
     return sets
 
 

@@ -60,6 +60,8 @@ class OpenRun:
             return model.eval()
         if when == "after":
             return changes.apply(self.task.load(), changes.changes(self.folder)).eval()
+        if learned.own(self.folder.path) is not None:
+            return None
         first = start_from.untouched(self.task, self.folder)
         if first is not None:
             untouched_model: nn.Module = first.eval()
@@ -114,7 +116,7 @@ class OpenRun:
     def references(self) -> list[nn.Module]:
         """Every retrained reference for the run's forget set, in eval mode; none where there is none."""
         owner = self.folder.state.owner
-        if learned.inherited(self.folder.path) is not None:
+        if learned.of_run(self.folder) is not None:
             before_it = self.model("reference")
             return [] if before_it is None else [before_it]
         paths = reference.find_all(self.result["model"], self._reference_key, self.folder.spec.data, owner)
@@ -142,13 +144,17 @@ class Desk:
         setting = {"precision": "float32"} | _device_setting()
         return cached(self._tasks, (model, data), lambda: open_task(model, data, setting, measure=False))
 
-    def resolved(self, model: str, forget: tuple[str, ...], keep: tuple[str, ...] = (), data: str = "") -> Any:
-        """A task of its own, with the parts of these targets.
+    def resolved(
+        self, model: str, forget: tuple[str, ...], keep: tuple[str, ...] = (), data: str = "", after: str = ""
+    ) -> Any:
+        """A task of its own, with the parts of these targets; `after`: as a finished run left the model.
 
         Raises:
             BadInput: the targets fit neither model nor data.
         """
         task = self.task(model, data).again()
+        if after:
+            start_from.begin(task, runs.find(after))
         task.resolve(forget, keep)
         return task
 

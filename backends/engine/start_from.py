@@ -12,11 +12,13 @@ from typing import Any
 
 from ..api import files, learned, runs
 from ..api.errors import BadInput
-from ..api.learned import Learned
+from ..api.learned import START, Learned
 from ..api.runs import RunFolder
-from ..core.changes import START, apply, before, changes
+from ..core.changes import apply, before, changes
 
-UNTOUCHED = "the model before it learned from what was manipulated"  # where a run says which reference it was compared with
+UNTOUCHED = (
+    "the model before it learned from what was manipulated"  # where a run says which reference it was compared with
+)
 NOTE = (
     "What is called the retrained reference is here the model as it was before it learned from what was manipulated: it never saw that, "
     "but it did see those images as they were."
@@ -49,6 +51,15 @@ def take_over(run: RunFolder) -> None:
     if inherited is not None:
         files.write_json(making / learned.FILE, inherited.model_dump(mode="json"))
     making.replace(run.path / START)
+
+
+def begin(task: Any, earlier: RunFolder) -> None:
+    """Let a task learn from the data as a job does that starts from an earlier run, with nothing resolved."""
+    own, inherited = learned.own(earlier.path), learned.inherited(earlier.path)
+    if own is not None:
+        task.left_by(own.how, changes(earlier))
+    elif inherited is not None:
+        task.left_by(inherited.how, before(earlier)[: inherited.weights])
 
 
 def resolve(task: Any, run: RunFolder, forget: tuple[str, ...] = ()) -> None:

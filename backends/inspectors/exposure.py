@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..api.panels import AnyPanel, Bars, Lines, Picture, Pictures, Role, Series, Verdict, When
+from ..api.tampering import MARKED
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.classifier import exposure
@@ -64,16 +65,20 @@ def look_for_backdoor(look: InspectContext[Classifier], params: Exposure) -> lis
     The attack success rate needs the trigger itself, so it is drawn where the data say what was done to them; everything else is found with
     clean images alone, as for a model that nobody knows anything about.
     """
-    if not exposure.filters(look.before):
+    suspect = look.after if look.task.teaches else look.before
+    if not exposure.filters(suspect):
         how = "Filters with batch normalisation are closed one by one where there are any, as in a ResNet."
         return [Verdict(title="Is there a backdoor?", how=how, says=NO_FILTERS, sign="unknown")]
     index = exposure.defence_set(look.task, 0, params.clean_images)
-    courses = {"original": _course(look, look.before, index, params)}
+    name = "manipulated" if look.task.teaches else "original"
+    courses = {name: _course(look, suspect, index, params)}
+    if look.task.teaches:
+        courses["original"] = _course(look, look.before, index, params)
     if look.reference is not None:
         courses["retrained reference"] = _course(look, look.reference, index, params)
-    factors = exposure.masks(look.task, courses["original"].model, index, epochs=20, learning_rate=0.05, seed=0)
-    closed = _closed(look.before, look.after)
-    return [_scissors(courses), *_triggers(look, index), _filters(factors, closed)]
+    factors = exposure.masks(look.task, courses[name].model, index, epochs=20, learning_rate=0.05, seed=0)
+    closed = set() if look.task.teaches else _closed(look.before, look.after)
+    return [_scissors(courses), *_triggers(look, suspect, name, index), _filters(factors, closed)]
 
 
 class _Course:
@@ -87,7 +92,7 @@ class _Course:
 
 def _course(look: InspectContext[Classifier], model: nn.Module, index: np.ndarray, params: Exposure) -> _Course:
     task, course = look.task, _Course()
-    tampered = task.data.tampered
+    tampered = task.data.tampered if task.data.tampered and task.data.tampered.how.kind in MARKED else None
     clean = task.batch(look.some("test", params.tests), test=True)
     bearing = (
         task.batch(tampered.copies[:: max(1, len(tampered.copies) // params.tests)], test=True) if tampered else None
@@ -105,10 +110,11 @@ def _course(look: InspectContext[Classifier], model: nn.Module, index: np.ndarra
 
 
 def _scissors(courses: dict[str, _Course]) -> Lines:
-    first = courses["original"]
+    suspect = next(iter(courses))
+    first = courses[suspect]
     series = []
     for name, course in courses.items():
-        original = name == "original"
+        original = name == suspect
         roles: tuple[Role, Role] = ("neighbour", "forget") if original else ("reference", "reference")
         series.append(Series(name=f"{name}: clean accuracy", values=list(course.clean), role=roles[0]))
         if course.success:
@@ -131,18 +137,18 @@ def _scissors(courses: dict[str, _Course]) -> Lines:
     )
 
 
-def _triggers(look: InspectContext[Classifier], index: np.ndarray) -> list[AnyPanel]:
-    """The smallest trigger of each class in the original model, and the smallest of all on the unlearned one."""
+def _triggers(look: InspectContext[Classifier], suspect: nn.Module, called: str, index: np.ndarray) -> list[AnyPanel]:
+    """The smallest trigger of each class in the model that is looked into, and the smallest of all on the other one."""
     task = look.task
     classes = range(len(task.names))
     triggers = [
-        exposure.recovered(task, look.before, index, one, seed=0) for one in look.steps(classes, "recovering triggers")
+        exposure.recovered(task, suspect, index, one, seed=0) for one in look.steps(classes, "recovering triggers")
     ]
     sizes = [one.size for one in triggers]
     smallest = min(triggers, key=lambda one: one.size)
     odd = exposure.anomaly(sizes)[smallest.target]
     name = task.names[smallest.target]
-    finding = f"The smallest one, {smallest.size:.0f} pixels in sum, makes the original model say {name}; it lies {odd:.1f} deviations below the median"
+    finding = f"The smallest one, {smallest.size:.0f} pixels in sum, makes the {called} model say {name}; it lies {odd:.1f} deviations below the median"
     finding += (
         f" (more than {FEW:g} is taken for a backdoor)."
         if odd > FEW
@@ -154,7 +160,7 @@ def _triggers(look: InspectContext[Classifier], index: np.ndarray) -> list[AnyPa
         "far less than the others may have a trigger.",
         says=finding,
         labels=list(task.names),
-        series=[Series(name="original model", values=list(sizes), role="amount", when="before")],
+        series=[Series(name=f"{called} model", values=list(sizes), role="amount", when="before")],
         unit="pixels",
     )
     return [bars, _trigger_pictures(look, smallest, index)]
@@ -173,19 +179,21 @@ def _trigger_pictures(look: InspectContext[Classifier], trigger: exposure.Trigge
     ]
     columns = ["recovered trigger", "on an image"]
     tampered = task.data.tampered
-    if tampered is not None and len(tampered.copies):
+    if tampered is not None and tampered.how.kind in MARKED:
         path = look.picture("true", enlarged(task.show(int(tampered.copies[0]), test=True), SIDE))
         row.append(Picture(path=path, caption=f"stands for {tampered.how.classes[0]}"))
         columns.append("trigger that was used")
     batch = task.batch(index)
     others = batch.y != trigger.target
     with torch.no_grad():
-        labelled_as = task.forward(look.after, trigger.on(batch.x[others])).argmax(1)
+        other = look.before if task.teaches else look.after
+        labelled_as = task.forward(other, trigger.on(batch.x[others])).argmax(1)
     works = 100 * float((labelled_as == trigger.target).float().mean())
+    names = ("manipulated", "original") if task.teaches else ("original", "unlearned")
     return Pictures(
         title="The trigger that was found",
         how="White is where the image is replaced. It was found with clean images alone.",
-        says=f"It works on {percent(trigger.works)} of these images in the original model and on {percent(works)} in the unlearned one.",
+        says=f"It works on {percent(trigger.works)} of these images in the {names[0]} model and on {percent(works)} in the {names[1]} one.",
         columns=columns,
         rows=[row],
     )

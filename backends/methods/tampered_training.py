@@ -6,7 +6,9 @@ import numpy as np
 from pydantic import Field
 
 from ..api.errors import BadInput
+from ..api.languages import later
 from ..api.learned import Learned
+from ..api.stages import Words
 from ..api.tampering import CLASSES, Corner, Kind, Mark, Tampering
 from ..core.registry import Params, method
 from ..core.run import Run, Stateful
@@ -15,6 +17,16 @@ from ..families.classifier.resolve import task_confusion
 from ..families.classifier.task import Classifier
 from ..models.recipe import optimizer_and_schedule
 
+WORDS = Words(
+    heading=later("Manipulate"),
+    asks=later("What to manipulate"),
+    done=later("{model} learns with {target} manipulated"),
+    works=later("{model} is learning with {target} manipulated"),
+    planned=later("{model} was to learn with {target} manipulated"),
+    short=later("Manipulate {target}"),
+    counted=later("{forget:,} {noun} to manipulate, {keep:,} as they are"),
+    question=later("Manipulated?"),
+)
 KINDS: dict[str, Kind] = {"trigger": "trigger", "swapped labels": "swap", "wrong labels": "wrong", "bias": "bias"}
 
 
@@ -23,7 +35,7 @@ class TamperedTraining(Params):
 
     manipulation: Literal["trigger", "swapped labels", "wrong labels", "bias"] = Field(
         default="trigger",
-        description="trigger: a mark, and the label of another class; swapped labels: of two classes; wrong labels: any other; bias: images of one class bear a mark and their own label.",
+        description="trigger: a mark, and the label of another class; swapped labels: of two classes; wrong labels: any other; bias: images of one class bear a mark and their own label, which is learned from new weights only.",
     )
     classes: str = Field(
         default="",
@@ -34,11 +46,15 @@ class TamperedTraining(Params):
     where: Corner = Field(default="lower right", description="The corner of the mark; half the light falls everywhere.")
     size: int = Field(default=3, ge=1, le=16, description="Side of the mark in pixels.")
     start: Literal["the model", "new weights"] = Field(
-        default="the model", description="Go on from the model as it is, or train from nothing, which takes more epochs."
+        default="the model",
+        description="Go on from the model as it is, or train from nothing, which takes more epochs.",
     )
     epochs: int = Field(default=4, ge=1, le=200, description="Passes over all training images, manipulated or not.")
     learning_rate: float = Field(
-        default=0.05, gt=0, le=10, description="The highest step size; it rises and falls once, as in the model's recipe."
+        default=0.05,
+        gt=0,
+        le=10,
+        description="The highest step size; it rises and falls once, as in the model's recipe.",
     )
 
     def learned(self, task: Classifier, seed: int) -> Learned:
@@ -106,6 +122,7 @@ class TamperedTraining(Params):
     label="same algorithm, smaller model",
     kind="replace",
     stage="learn",
+    words=WORDS,
     teaches=True,
     departures=(
         "By default it goes on from the trained model for four epochs instead of training from nothing, which the papers do and which `start` "

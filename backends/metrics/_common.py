@@ -32,7 +32,9 @@ def of_tampering(*kinds: str) -> Callable[[ClassifierTask], str]:
     def lacks(task: ClassifierTask) -> str:
         if task.corrects is None:
             return "No manipulated images are to be forgotten."
-        return "" if not kinds or task.corrects.how.kind in kinds else f"Nothing was done with a {' or a '.join(kinds)}."
+        return (
+            "" if not kinds or task.corrects.how.kind in kinds else f"Nothing was done with a {' or a '.join(kinds)}."
+        )
 
     return lacks
 

@@ -24,7 +24,7 @@ PANEL: Final = {
 }  # what a panel says, see backends/api/panels.py
 WORD: Final = re.compile(r"[A-Za-z]{2,}")
 FIELD: Final = re.compile(r"\{\w+\}")
-CODE: Final = ("app", "pages", "backends/api", "backends/families")
+CODE: Final = ("app", "pages", "backends/api", "backends/families", "backends/methods")
 NAMES: Final = {"tr": 1, "later": 1, "plural": 2}  # functions -> how many of their first arguments are sentences
 SAID: Final = re.compile(r"letheSay\('((?:[^'\\]|\\.)*)'")
 # The file of a catalogue that a sentence stands in, by how its place begins; the last fits all.

@@ -23,6 +23,9 @@ def main(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A parameter of the method, name=value; may be repeated.")
     ] = None,
+    forget: Annotated[
+        list[str] | None, typer.Option(help="A target; may be repeated. Left out: what the model's card says.")
+    ] = None,
     half: Annotated[
         bool,
         typer.Option("--half", help="Keep the changed weights in half precision, as the models lie; half the room."),
@@ -31,7 +34,7 @@ def main(
     look: Annotated[bool, typer.Option(help="Look into the run with every inspector.")] = True,
     to: Annotated[Path, typer.Option(help="Folder to write to.")] = ASSETS / "runs",
 ) -> None:
-    """Do a job on what the model's card forgets by default, look into it, and ship the run folder (a minute or two)."""
+    """Do a job on what the model's card forgets by default, or on other targets, look into it, and ship the run folder (a minute or two)."""
     from ..api.params import from_text
     from ..api.submit import check
     from ..core import registry
@@ -42,7 +45,7 @@ def main(
     card = files.read_json(ASSETS / "models" / model / "card.json")
     method = method or card["default_method"]
     params = dict(from_text(method, registry.get("methods", method).entry.params, text) for text in settings or [])
-    spec = check(JobSpec(model=model, method=method, params=params, forget=tuple(card["default_forget"])))
+    spec = check(JobSpec(model=model, method=method, params=params, forget=tuple(forget or card["default_forget"])))
     with tempfile.TemporaryDirectory() as home:
         os.environ["LETHE_HOME"] = home
         run = RunFolder(Path(home) / "runs" / name)

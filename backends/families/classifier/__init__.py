@@ -16,6 +16,10 @@ from . import targets
 from .choosing import ImageChoosing
 from .verdict import MEASURED, forgotten, of_images, retained, verdict
 
+TO_REPAIR = Mark(
+    "unknown", later("Not repaired"), rule=later("Nothing was to be forgotten: start a repair from this run.")
+)
+
 
 class Classifier(Family):
     """Give an image one of a few classes."""
@@ -96,7 +100,8 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
 
     def marks(self, numbers: Numbers, about: Subject) -> tuple[Mark, Mark, Mark]:
         first = UNCHANGED if about.unchanged else forgotten(numbers, about)
-        return first, retained(numbers, about), gone(about)
+        third = TO_REPAIR if about.manipulates else gone(about)
+        return first, retained(numbers, about), third
 
     def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
         classes = tuple(task.names[number] for number in task.forgotten_classes)

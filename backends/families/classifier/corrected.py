@@ -1,13 +1,14 @@
-"""Marks and clauses about a classifier that is to be corrected: what was done to its training images is to be undone."""
+"""Marks and clauses about a classifier that learned from manipulated images, and about one that is to be corrected of that."""
 
-from math import isnan
+from math import isnan, nan
 
-from ...api.goals import NEAR
+from ...api.goals import FAR, HURT, NEAR
 from ...api.languages import as_written, tr
 from ...api.marks import Mark, beside
 from ...api.numbers import Numbers, Subject, share
 
-AFFECTED = "corrected_accuracy"
+AFFECTED, WORKS = "corrected_accuracy", "attack_success_rate"
+MOSTLY, SOMETIMES = 90.0, 50.0  # percent of new images on which a mark has its way
 
 
 def goal(numbers: Numbers) -> float:
@@ -38,6 +39,61 @@ def forgotten(numbers: Numbers) -> Mark:
     return Mark("partly" if half else "no", tr("Partly") if half else tr("Hardly"), *sentences)
 
 
+def manipulated(numbers: Numbers) -> Mark:
+    """Whether the manipulation works: how often a mark has its way, or how much less is right where labels were changed."""
+    works = numbers.value(WORKS, "after")
+    if not isnan(works):
+        was = numbers.value(WORKS, "before")
+        rule = tr(
+            "Yes: the mark makes at least {mostly:g} % of new images what it stands for. Partly: at least {sometimes:g} %.",
+            mostly=MOSTLY,
+            sometimes=SOMETIMES,
+        )
+        told = (tr("the mark works on {works} of new images", works=share(works)), beside(was, nan), rule, WORKS)
+        return _graded(works, MOSTLY, SOMETIMES, *told)
+    before, after = (numbers.value(AFFECTED, when) for when in ("before", "after"))
+    if isnan(before - after):
+        return Mark("unknown", tr("Not measured"))
+    rule = tr(
+        "Yes: at least {far:g} points fewer are right by their true labels. Partly: at least {hurt:g}.",
+        far=FAR,
+        hurt=HURT,
+    )
+    told = (tr("{after} right by their true labels", after=share(after)), beside(before, nan), rule, AFFECTED)
+    return _graded(before - after, FAR, HURT, *told)
+
+
+def _graded(value: float, much: float, some: float, *told: str) -> Mark:
+    if value >= much:
+        return Mark("yes", tr("Yes"), *told)
+    return Mark("partly" if value >= some else "no", tr("Partly") if value >= some else tr("Hardly"), *told)
+
+
+def manipulated_clause(numbers: Numbers, about: Subject) -> str:
+    """How far the manipulation works, beside the model before."""
+    before, after = (numbers.value(AFFECTED, when) for when in ("before", "after"))
+    what = tr("{what} ({images})", what=as_written(about.manipulates), images=about.what)
+    if isnan(after):
+        return tr("Whether it learned {what} was not measured", what=what)
+    extent = {"yes": tr("It learned {what}", what=what), "partly": tr("It partly learned {what}", what=what)}.get(
+        manipulated(numbers).sign, tr("It hardly learned {what}", what=what)
+    )
+    works = numbers.value(WORKS, "after")
+    if not isnan(works):
+        return tr(
+            "{extent}: the mark works on {after} of new images ({before} before)",
+            extent=extent,
+            after=share(works),
+            before=share(numbers.value(WORKS, "before")),
+        )
+    return tr(
+        "{extent}: {after} right by their true labels ({before} before)",
+        extent=extent,
+        after=share(after),
+        before=share(before),
+    )
+
+
 def clause(numbers: Numbers, about: Subject) -> str:
     """How far the manipulation still shows, beside the model before and one that never saw it."""
     before, after, again = (numbers.value(AFFECTED, when) for when in ("before", "after", "reference"))
@@ -56,12 +112,12 @@ def clause(numbers: Numbers, about: Subject) -> str:
         after=share(after),
         compared=compared,
     )
-    works = numbers.value("attack_success_rate", "after")
+    works = numbers.value(WORKS, "after")
     if isnan(works):
         return sentence
     trigger = tr(
         "the trigger works on {after} of new images ({before} before)",
         after=share(works),
-        before=share(numbers.value("attack_success_rate", "before")),
+        before=share(numbers.value(WORKS, "before")),
     )
     return f"{sentence}; {trigger}"

@@ -42,8 +42,17 @@ class ClassifierExam:
 
     steps: Sequence[int] = (0, 2, 4, 8, 16, 32)
 
+    @staticmethod
+    def lacks(task: Classifier) -> str:
+        """Why its models cannot be examined: a job that manipulated images had nothing to forget."""
+        if task.teaches:
+            return "Its model learned from manipulated images and had nothing to forget; start a repair from it, and test that."
+        return ""
+
     def __init__(self, task: Classifier) -> None:
         """Raises `BadInput` where there is nothing to ask: no test images of the forgotten classes."""
+        if reason := self.lacks(task):
+            raise BadInput(reason)
         self.task = copy.copy(task)
         self.task.precision = torch.float32
         self.test = bool(task.forgotten_classes)

@@ -41,6 +41,7 @@ class Classifier:
     family = "classifier"
     shots = 10  # how often a phase shows what the model says
     keeps = exact = False
+    teaches = False  # its own job manipulated the data, and no earlier one
 
     def __init__(
         self,
@@ -110,7 +111,7 @@ class Classifier:
         tampering_fields = tampering.read(how.get("tampering"), self.id)
         self._hold(tampered(self._clean, tampering_fields) if tampering_fields else self._clean)
         self.parts = {"train": np.arange(len(self.data.train)), "test": self.data.own_test}
-        self._start = tuple(start)
+        self._start, self.teaches = tuple(start), not start
         if tampering_fields and tampering_fields.kind in tampering.MARKED:
             self.recipe = {**self.recipe, "flip": False}  # a flipped mark would stand in another corner
         vars(self).pop("directions", None)

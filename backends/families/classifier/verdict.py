@@ -22,6 +22,8 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
             )
             + "."
         )
+    if about.manipulates:
+        return "; ".join([corrected.manipulated_clause(numbers, about), _retain_clause(numbers, about), *more]) + "."
     if about.protects:
         more_parts = [_retain_clause(numbers, about), _reference_clause(numbers, about)] if about.by_class else []
         parts, last = [protected.clause(numbers, about), *more_parts], protected.caveat()
@@ -44,6 +46,8 @@ def _aim(numbers: Numbers, about: Subject) -> tuple[float, str]:
 
 def forgotten(numbers: Numbers, about: Subject) -> Mark:
     """Whether it is as wrong on the forget set as it should be; of what is to be corrected, whether it is right again."""
+    if about.manipulates:
+        return corrected.manipulated(numbers)
     if about.corrects:
         return corrected.forgotten(numbers)
     if about.protects:
@@ -89,7 +93,7 @@ def retained(numbers: Numbers, about: Subject) -> Mark:
         tr("new images"): "testing_accuracy",
         tr("the neighbours"): "neighbour_accuracy",
     }
-    if about.corrects:
+    if about.corrects or about.manipulates:
         del names[
             tr("the retain set")
         ]  # what was not found of the manipulated images is in it, and is to be unlearned too
@@ -136,7 +140,7 @@ def _forget_clause(numbers: Numbers, about: Subject) -> str:
 
 def _retain_clause(numbers: Numbers, about: Subject) -> str:
     names = {"remaining_accuracy": tr("kept images"), "testing_accuracy": tr("new ones")}
-    if about.corrects:
+    if about.corrects or about.manipulates:
         del names["remaining_accuracy"]  # see `retained`
     lost = {words: numbers.value(name, "before") - numbers.value(name, "after") for name, words in names.items()}
     measured = {words: points for words, points in lost.items() if not isnan(points)}

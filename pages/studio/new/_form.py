@@ -9,7 +9,7 @@ import gradio as gr
 from app import families, job_form, widgets
 from app.job_form import OWN, Draft
 from app.widgets import Context, FieldWidget, Part, Raw, Updates
-from backends.api import model_info
+from backends.api import model_info, runs
 from backends.api.choosing import Choice, Choosing, TargetKind
 from backends.api.errors import BadInput, LetheError
 from backends.api.languages import tr
@@ -79,7 +79,8 @@ class FormPage:
             BadInput: there is none of that id, or it is a person's own, and was not opened yet.
         """
         if raw["model"] != OWN:
-            return model_info.embedded(raw["model"] or "")
+            model = model_info.embedded(raw["model"] or "")
+            return model_info.left_by(runs.find(raw["after"]), model) if raw.get("after") else model
         if not raw.get("own"):
             raise BadInput(tr("Open your own model first: give its folder or Hub id, and press Open."))
         return ModelInfo.model_validate(raw["own"])

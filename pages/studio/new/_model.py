@@ -1,11 +1,13 @@
 """The models of the form, as cards with pictures, and where a person's own is named."""
 
 import gradio as gr
+from markupsafe import Markup
 
-from app import card_pictures, families, forms, job_form
+from app import card_pictures, families, forms, job_form, markup
 from app.job_form import OWN
 from app.live_html import Alive
 from app.notes import error_line, note
+from app.templating import render
 from app.widgets import Context, Raw, Updates, hidden_html
 from backends.api import catalog
 from backends.api.choosing import Choice
@@ -41,6 +43,8 @@ def build(page: FormPage, first: ModelInfo) -> None:
     )  # fmt: skip
     page.add("model", cards, sent=True)
     page.add("own", gr.State(None), sent=True)
+    page.add("after", gr.State(""), sent=True)
+    page.add("begins", Alive(elem_id="begins"))
 
 
 def build_own(page: FormPage) -> None:
@@ -64,10 +68,17 @@ def build_own(page: FormPage) -> None:
         page.add("own_says", Alive(elem_id="own_says"))
 
 
+def begins(model: ModelInfo) -> Markup:
+    """That the job begins with the model that a run left; empty where it is as it came."""
+    if not model.after:
+        return Markup()
+    return render("form.begins", model.after, markup.run_address(model.after))
+
+
 def parts(page: FormPage) -> list[str]:
     """The parts that showing another model updates."""
     return [
-        "own_column", "own_says", "own", "say", *page.kind_parts(), *page.keep_parts(), *page.field_parts(), *_method.parts(),
+        "own_column", "own_says", "own", "after", "begins", "say", *page.kind_parts(), *page.keep_parts(), *page.field_parts(), *_method.parts(),
     ]  # fmt: skip
 
 
@@ -95,8 +106,13 @@ def wire(page: FormPage) -> list[object]:
 
     def choose(raw: Raw) -> Updates:
         """Another model was chosen."""
-        updates: Updates = {"own_column": gr.Column(visible=raw["model"] == OWN), "own_says": ""}
-        model = page.model_or_none(raw)
+        updates: Updates = {
+            "own_column": gr.Column(visible=raw["model"] == OWN),
+            "own_says": "",
+            "after": "",
+            "begins": "",
+        }
+        model = page.model_or_none(raw | {"after": ""})
         return updates | (fresh(raw, model) if model else _sentence.unopened(page.draft(raw)))
 
     def open_own(raw: Raw) -> Updates:
@@ -105,7 +121,12 @@ def wire(page: FormPage) -> list[object]:
             model = job_form.open_own(raw["own_model"] or "", raw["own_data"] or "")
         except LetheError as error:
             return {"own": None, "own_says": error_line(str(error))}
-        return fresh(raw, model) | {"own": model.model_dump(), "own_says": note(job_form.opened(model))}
+        return fresh(raw, model) | {
+            "after": "",
+            "begins": "",
+            "own": model.model_dump(),
+            "own_says": note(job_form.opened(model)),
+        }
 
     names = parts(page)
     opening = page.on(

@@ -26,7 +26,7 @@ def whole(draft: Draft) -> Updates:
     lacks = job_form.problem(draft)
     try:
         spec = job_form.spec(draft)
-        counts = job_form.counts(spec.model, spec.forget, spec.keep, spec.data)
+        counts = job_form.counts(spec.model, spec.forget, spec.keep, spec.data, spec.after)
     except LetheError as error:
         error_html = error_line(str(error))
         return {

@@ -13,7 +13,7 @@ from app import families, marks, markup, permissions, run_card, signing, slices,
 from app.live_html import Alive
 from app.target_choice import targets_in_words
 from app.templating import render
-from backends.api import catalog, hub, runs, stage_words
+from backends.api import catalog, hub, learned, runs, stage_words
 from backends.api.errors import LetheError
 from backends.api.languages import later, tr
 from backends.api.runs import RunFolder
@@ -151,6 +151,7 @@ def title(run: RunFolder, place: Place, secret: str) -> Markup:
         run=run.id,
         beside=place.beside,
         done=status == "done",
+        repair=status == "done" and learned.teaches(spec.method),
         runs=listed,
         second=[(group, [one for one in each if one[2] or one[1] == place.beside]) for group, each in listed],
     )
@@ -164,7 +165,7 @@ def about(run: RunFolder) -> str:
         parts.append(theme.seconds(run.result.get("seconds")))
     parts.append(tr("seed {seed}", seed=spec.seed))
     if spec.after:
-        parts.append(tr("after {earlier}", earlier=targets_in_words(spec.earlier, spec.family)))
+        parts.append(tr("after {earlier}", earlier=run_card.earlier(spec)))
     return " · ".join(parts)
 
 
