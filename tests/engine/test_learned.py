@@ -46,7 +46,9 @@ def test_the_trigger_works_afterwards_and_the_run_says_so(manipulated):
     assert retrained.of_run(manipulated) is None
 
 
-def test_what_starts_from_it_begins_with_that_model_and_is_compared_with_the_one_before(manipulated, repaired, toy_folder):
+def test_what_starts_from_it_begins_with_that_model_and_is_compared_with_the_one_before(
+    manipulated, repaired, toy_folder
+):
     assert repaired.spec.earlier == () and repaired.result["forget_count"] == manipulated.result["forget_count"]
     for name in ("attack_success_rate", "corrected_accuracy", "testing_accuracy"):
         first, second = manipulated.metrics[name], repaired.metrics[name]
@@ -100,7 +102,9 @@ def test_a_part_of_it_can_be_found_and_a_form_knows(manipulated, toy_folder, toy
 
 def test_while_it_waits_a_repair_can_wait_behind_it(queue):
     first = queue(method="tampered_training", forget=("random:15%",), params=PARAMS)
-    spec = first.spec.model_copy(update={"method": "fine_tune", "params": {}, "forget": ("poison:30%",), "after": first.id})
+    spec = first.spec.model_copy(
+        update={"method": "fine_tune", "params": {}, "forget": ("poison:30%",), "after": first.id}
+    )
     assert submit.submit(spec).spec.forget == ("poison:30%",)
 
 

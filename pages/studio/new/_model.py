@@ -44,11 +44,11 @@ def build(page: FormPage, first: ModelInfo) -> None:
     page.add("model", cards, sent=True)
     page.add("own", gr.State(None), sent=True)
     page.add("after", gr.State(""), sent=True)
-    page.add("begins", Alive(elem_id="begins"))
 
 
 def build_own(page: FormPage) -> None:
-    """Where a person's own model is named."""
+    """Where a person's own model is named, and above it which run the job starts from."""
+    page.add("begins", Alive(elem_id="begins"))
     with page.add("own_column", gr.Column(visible=False, elem_classes="lethe-sheet")):
         heading(tr("Your own model"), tr("It stays as it is; what has forgotten is always a copy."))
         with gr.Row():
