@@ -67,13 +67,13 @@ def teaches(method: str) -> bool:
 
 def taught(run: RunFolder) -> bool:
     """Whether a job that starts from this run begins with a model that learned from changed data, also while it waits."""
-    seen: set[str] = set()
-    while run.id not in seen:
+    visited: set[str] = set()
+    while run.id not in visited:
         if teaches(run.spec.method) or inherited(run.path):
             return True
         if not run.spec.after:
             return False
-        seen.add(run.id)
+        visited.add(run.id)
         run = runs.find(run.spec.after)
     return False
 
@@ -85,5 +85,5 @@ def card(fields: Mapping[str, Any], spec: JobSpec) -> dict[str, Any]:
     run = runs.find(spec.after)
     if not taught(run):
         return dict(fields)
-    found = of_run(run)
-    return dict(fields) | (found.how if found else {"tampering": "not known yet"})
+    change = of_run(run)
+    return dict(fields) | (change.how if change else {"tampering": "not known yet"})

@@ -53,7 +53,7 @@ def tampered(data: ImageSet, how: Tampering) -> ImageSet:
     if outside:
         raise BadInput(f"There is no training image {outside[0]}; ids run from 0 to {len(data.train) - 1}.")
     rng = np.random.default_rng([how.seed, 20_240_214])
-    ids = _listed(data, how, numbers) if how.ids else _drawn(data, how, numbers, rng)
+    ids = _listed(data, how, numbers) if how.ids else _random_ids(data, how, numbers, rng)
     return (_marked if how.kind in MARKED else _relabelled)(data, how, numbers, ids, rng)
 
 
@@ -75,7 +75,7 @@ def _checkerboard(side: int) -> NDArray[np.uint8]:
     return np.where((rows + columns) % 2 == 0, 255, 0).astype(np.uint8)
 
 
-def _drawn(data: ImageSet, how: Tampering, numbers: list[int], rng: np.random.Generator) -> NDArray[np.int64]:
+def _random_ids(data: ImageSet, how: Tampering, numbers: list[int], rng: np.random.Generator) -> NDArray[np.int64]:
     """The images by the recipe's share, sorted."""
     labels = data.train.labels
     if how.kind == "trigger":

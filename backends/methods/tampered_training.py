@@ -74,17 +74,17 @@ class TamperedTraining(Params):
     def _classes(self, task: Classifier, kind: Kind) -> tuple[str, ...]:
         """The classes that were named, as the data spell them, or those that a person would think of first."""
         spelled = {name.casefold(): name for name in task.names}
-        named = [name.strip() for name in self.classes.split(",") if name.strip()]
-        unknown = [name for name in named if name.casefold() not in spelled]
+        names = [name.strip() for name in self.classes.split(",") if name.strip()]
+        unknown = [name for name in names if name.casefold() not in spelled]
         if unknown:
             raise BadInput(f"There is no class {unknown[0][:60]!r}; {task.id} knows {', '.join(task.names[:20])}.")
-        if named or not CLASSES[kind]:
-            given = tuple(dict.fromkeys(spelled[name.casefold()] for name in named))
-            if len(given) != CLASSES[kind]:
-                wanted = ("no class", "one class", "two classes")[CLASSES[kind]]
-                raise BadInput(f"{len(given)} classes were named, but {self.manipulation} take {wanted}." if kind in ("swap", "wrong")
-                               else f"{len(given)} classes were named, but a {self.manipulation} is of {wanted}.")  # fmt: skip
-            return given
+        if names or not CLASSES[kind]:
+            chosen_classes = tuple(dict.fromkeys(spelled[name.casefold()] for name in names))
+            if len(chosen_classes) != CLASSES[kind]:
+                needed = ("no class", "one class", "two classes")[CLASSES[kind]]
+                raise BadInput(f"{len(chosen_classes)} classes were named, but {self.manipulation} take {needed}." if kind in ("swap", "wrong")
+                               else f"{len(chosen_classes)} classes were named, but a {self.manipulation} is of {needed}.")  # fmt: skip
+            return chosen_classes
         labels = task.data.train.labels[task.parts["forget"]]
         counts = np.bincount(labels, minlength=len(task.names))
         if kind == "bias":

@@ -49,8 +49,8 @@ def manipulated(numbers: Numbers) -> Mark:
             mostly=MOSTLY,
             sometimes=SOMETIMES,
         )
-        told = (tr("the mark works on {works} of new images", works=share(works)), beside(was, nan), rule, WORKS)
-        return _graded(works, MOSTLY, SOMETIMES, *told)
+        words = (tr("the mark works on {works} of new images", works=share(works)), beside(was, nan), rule, WORKS)
+        return _graded(works, MOSTLY, SOMETIMES, *words)
     before, after = (numbers.value(AFFECTED, when) for when in ("before", "after"))
     if isnan(before - after):
         return Mark("unknown", tr("Not measured"))
@@ -59,14 +59,14 @@ def manipulated(numbers: Numbers) -> Mark:
         far=FAR,
         hurt=HURT,
     )
-    told = (tr("{after} right by their true labels", after=share(after)), beside(before, nan), rule, AFFECTED)
-    return _graded(before - after, FAR, HURT, *told)
+    words = (tr("{after} right by their true labels", after=share(after)), beside(before, nan), rule, AFFECTED)
+    return _graded(before - after, FAR, HURT, *words)
 
 
-def _graded(value: float, much: float, some: float, *told: str) -> Mark:
+def _graded(value: float, much: float, some: float, *words: str) -> Mark:
     if value >= much:
-        return Mark("yes", tr("Yes"), *told)
-    return Mark("partly" if value >= some else "no", tr("Partly") if value >= some else tr("Hardly"), *told)
+        return Mark("yes", tr("Yes"), *words)
+    return Mark("partly" if value >= some else "no", tr("Partly") if value >= some else tr("Hardly"), *words)
 
 
 def manipulated_clause(numbers: Numbers, about: Subject) -> str:
