@@ -12,8 +12,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from app import marks, run_list, server, thumbnails
-from backends.api import files, runs, verdict
-from backends.api.marks import QUESTIONS
+from backends.api import files, runs, stage_words, verdict
 from pages.studio import runs as page
 
 SHIPPED = [run for run in runs.all_runs() if run.shipped]
@@ -30,7 +29,7 @@ def marks_of(run):
 
 @pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.id)
 def test_a_line_says_of_a_run_what_its_page_says(run):
-    page = list(zip(QUESTIONS, verdict.marks_of(run), strict=True))
+    page = list(zip(stage_words.questions(run), verdict.marks_of(run), strict=True))
     assert [(question, mark) for question, mark, _ in marks.of_run(run)] == page
     line = row(str(run_list.listed([run], "").ended), run)
     for question, mark in page:

@@ -89,6 +89,6 @@ def test_what_it_is_about_is_read_from_the_job():
     task = SimpleNamespace(
         family="classifier", names=["cat", "dog"], forgotten_classes=[1], parts={"forget": range(100)}, corrects=None
     )
-    method = SimpleNamespace(guard=False, reference=False, finds=False)
+    method = SimpleNamespace(guard=False, reference=False, finds=False, teaches=False, stage="forget")
     about = verdict.subject(task, ["dog"], method, moved=True)
     assert (about.what, about.by_class, about.unchanged) == ("dog (100 training images)", ("dog",), False)
