@@ -8,6 +8,7 @@ from app import markup
 from backends.api import catalog, runs
 from backends.api.catalog import Catalog, Method
 from backends.api.languages import tr
+from backends.api.runs import RunFolder
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,18 @@ def _form(entries: Catalog, method: Method) -> str:
     return f"new?{urlencode(parts)}"
 
 
+def _shown(entries: Catalog, stage: str) -> RunFolder | None:
+    """A finished run that came with Lethe, of a method of this stage."""
+    ids = [method.id for method in entries.methods if method.stage == stage]
+    return next((run for run in runs.visible() if run.shipped and run.spec.method in ids), None)
+
+
 def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:
+    shown = _shown(entries, "protect")
+    if shown is not None:
+        to = markup.run_address(shown.id)
+        yield Door(tr("Protect"), tr("Pictures that are hard to learn from: look"), to, "shield")
+        return
     guards = [method for method in entries.methods if method.guard]
     if guards:
         count = (
@@ -75,7 +87,6 @@ def _attack(entries: Catalog, run_id: str) -> Iterator[Door]:
 
 
 def _repair(entries: Catalog, run_id: str) -> Iterator[Door]:
-    menders = [method.id for method in entries.methods if method.stage == "repair"]
-    shown = next((run for run in runs.visible() if run.shipped and run.spec.method in menders), None)
+    shown = _shown(entries, "repair")
     if shown is not None:
         yield Door(tr("Repair"), tr("A hidden trigger, found and closed: look"), markup.run_address(shown.id), "wrench")

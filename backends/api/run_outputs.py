@@ -14,12 +14,18 @@ from .errors import Unreadable
 from .runs import RunFolder
 
 When = Literal["before", "after", "reference"]
+PERTURBATIONS = "perturbations"  # what protects images, among what a method made besides the model
 OUTPUTS, SUITE = "outputs", "outputs/suite.json"  # of a run that keeps what its models made, by when
 
 
 def made_file(name: str) -> str:
     """Where, within a run's folder, arrays lie that its method made besides the model."""
     return f"made/{name}.npz"
+
+
+def protects(folder: Path) -> bool:
+    """Whether a run's method made what protects images, its own and others."""
+    return (folder / made_file(PERTURBATIONS)).is_file()
 
 
 def method_arrays(folder: Path, name: str) -> dict[str, NDArray[Any]] | None:

@@ -21,21 +21,22 @@ PIXELS = 100_000_000  # of all of them
 PLAIN = re.compile(r"[^\w .()+-]+")
 
 
-def pictures(source: Path) -> Iterator[tuple[str, Image.Image]]:
+def pictures(source: Path, most: int = PIXELS) -> Iterator[tuple[str, Image.Image]]:
     """Each picture with its name, as grey or colour of 8 bits a value.
 
     Args:
         source: a folder (what lies in it, not in folders within), an image, or a zip of images. Hidden files are left out.
+        most: pixels of all of them.
 
     Raises:
         BadInput: there is none, or too many or too large ones, or a file that is no image; nothing is unpacked beyond the limits.
     """
-    pixels = 0
+    total = 0
     for name, picture in _zipped(source) if source.suffix.lower() == ".zip" else _files(source):
-        pixels += picture.width * picture.height
-        if pixels > PIXELS:
+        total += picture.width * picture.height
+        if total > most:
             raise BadInput(
-                f"The pictures have more than {PIXELS // 10**6} million pixels together; give fewer or smaller ones."
+                f"The pictures have more than {most / 10**6:g} million pixels together; give fewer or smaller ones."
             )
         yield name, picture
 

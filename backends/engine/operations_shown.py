@@ -6,7 +6,7 @@ from typing import Any
 
 from ..api import families
 from ..data._images import image_of_url, open_image
-from ..data._own_pictures import pictures, write_zip
+from ..data._own_pictures import PIXELS, pictures, write_zip
 from .recorder import data_url
 from .session import Desk
 
@@ -59,7 +59,7 @@ def as_input(desk: Desk, run_or_model: str, path: str, data: str = "") -> str:
     return data_url(task.as_input(open_image(Path(path))))
 
 
-def protect(desk: Desk, run: str, source: str, to: str) -> dict[str, Any]:
+def protect(desk: Desk, run: str, source: str, to: str, pixels: int = 0) -> dict[str, Any]:
     """A person's pictures, protected with what a finished run made for that: a zip of PNGs, each at its own size.
 
     Args:
@@ -67,6 +67,7 @@ def protect(desk: Desk, run: str, source: str, to: str) -> dict[str, Any]:
         run: a finished run.
         source: a folder of pictures, one picture, or a zip of them.
         to: the zip to write, which does not exist yet.
+        pixels: most of all pictures; 0 for as many as are taken at once.
 
     Raises:
         BadInput: the run made nothing that protects, or as `_own_pictures`.
@@ -76,5 +77,7 @@ def protect(desk: Desk, run: str, source: str, to: str) -> dict[str, Any]:
         families.require(opened.task.family, "classes", opened.task.id)
     model = opened.model("before")
     protected = opened.task.protector(opened.folder.path, model)
-    names = write_zip(Path(to), ((name, protected(picture)) for name, picture in pictures(Path(source))))
+    names = write_zip(
+        Path(to), ((name, protected(picture)) for name, picture in pictures(Path(source), pixels or PIXELS))
+    )
     return {"to": to, "files": names}

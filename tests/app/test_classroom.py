@@ -22,7 +22,7 @@ def test_the_index_has_a_card_for_each_lesson_with_a_picture_of_a_shipped_run():
     lessons = catalog.load().lessons
     assert [one.proto.page for one in seen.get("page_link")] == [lesson.id for lesson in lessons]
     pictures = re.findall(r'src="../vendor/preview/([^"]+).png"', bodies(seen))
-    assert len(pictures) == len(lessons) == 7 and all(runs.find(name).shipped for name in pictures)
+    assert len(pictures) == len(lessons) == 8 and all(runs.find(name).shipped for name in pictures)
     words = [one.value for one in seen.markdown]
     assert all(any(line.startswith(f"{lesson.minutes} min · ") for line in words) for lesson in lessons)
     assert all(3 <= lesson.minutes <= 20 for lesson in lessons)
@@ -34,7 +34,7 @@ def test_the_bar_leads_to_the_studio_and_a_lesson_to_the_next_one(lesson):
         assert f'href="../{place}"' in bodies(seen)
     ways = [(one.proto.label, one.proto.page) for one in seen.get("page_link")]
     assert ways == [("Next lesson: What does a painter forget?", "forget_a_drawing"), ("All lessons", "")]
-    last = seen.switch_page("lessons/07_exact_forgetting.py").run()
+    last = seen.switch_page("lessons/08_protect_your_pictures.py").run()
     assert not last.exception
     assert [one.proto.label for one in last.get("page_link")] == ["All lessons"]
 

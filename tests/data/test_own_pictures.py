@@ -88,7 +88,6 @@ def test_what_will_not_do_is_said_in_one_sentence_and_leaves_nothing(make, words
     assert str(told.value).count(". ") == 0 and list(tmp_path.iterdir()) == [inside]
 
 
-def test_pictures_that_are_too_large_together(folder, monkeypatch):
-    monkeypatch.setattr(own, "PIXELS", 80)
+def test_pictures_that_are_too_large_together(folder):
     with pytest.raises(BadInput, match="pixels together"):
-        list(own.pictures(folder))
+        list(own.pictures(folder, 80))

@@ -26,7 +26,7 @@ from ...models.recipe import optimizer_and_schedule
 from .items import as_image
 from .task import Classifier
 
-MADE: Final = "perturbations"  # what a run of the method keeps, by this name
+MADE: Final = run_outputs.PERTURBATIONS  # what a run of the method keeps, by this name
 NONE_MADE: Final = "This run made no pictures that protect images; take one of a method that does."
 TARGET_OFFSET: Final = 1  # a cluster is drawn to the one after it
 STARTS: Final = 3  # of k-means; the best counts

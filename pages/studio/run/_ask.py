@@ -21,6 +21,7 @@ from backends.api.errors import BadInput, LetheError
 from backends.api.languages import tr
 from backends.api.panels import Role
 from pages.studio._shared import Panels, find_run, quiet, section
+from pages.studio.run import _protect
 from pages.studio.run._page import PRIVATE, Place, RunPage, at_place
 
 LAST_SEED = 2**31 - 1
@@ -95,6 +96,7 @@ def build(page: RunPage) -> None:
             panels = Panels(elem_id="play-seen", min_height=300)
     tab = Widgets(prompt, numbers, slots, chips, pad, line, other, settings, pictures, panels)
     _events(page, tab, go, upload)
+    _protect.build(page, TAB)
 
 
 def _events(page: RunPage, tab: Widgets, go: gr.Button, upload: gr.UploadButton) -> None:
