@@ -38,16 +38,16 @@ def _form(entries: Catalog, method: Method) -> str:
     return f"new?{urlencode(parts)}"
 
 
-def _shown(entries: Catalog, stage: str) -> RunFolder | None:
+def _example(entries: Catalog, stage: str) -> RunFolder | None:
     """A finished run that came with Lethe, of a method of this stage."""
     ids = [method.id for method in entries.methods if method.stage == stage]
     return next((run for run in runs.visible() if run.shipped and run.spec.method in ids), None)
 
 
 def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:
-    shown = _shown(entries, "protect")
-    if shown is not None:
-        to = markup.run_address(shown.id)
+    example = _example(entries, "protect")
+    if example is not None:
+        to = markup.run_address(example.id)
         yield Door(tr("Protect"), tr("Pictures that are hard to learn from: look"), to, "shield")
         return
     guards = [method for method in entries.methods if method.guard]
@@ -87,6 +87,8 @@ def _attack(entries: Catalog, run_id: str) -> Iterator[Door]:
 
 
 def _repair(entries: Catalog, run_id: str) -> Iterator[Door]:
-    shown = _shown(entries, "repair")
-    if shown is not None:
-        yield Door(tr("Repair"), tr("A hidden trigger, found and closed: look"), markup.run_address(shown.id), "wrench")
+    example = _example(entries, "repair")
+    if example is not None:
+        yield Door(
+            tr("Repair"), tr("A hidden trigger, found and closed: look"), markup.run_address(example.id), "wrench"
+        )

@@ -97,8 +97,8 @@ class Perturbations(nn.Module):
         picture = self.pictures[cluster]
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate * (1 + math.cos(math.pi * at)) / 2
-        seen = task.pixels.normalise(255 * added(images, picture))
-        loss = disguise_loss(task.features(model, seen), centres[target_of(cluster, len(centres))])
+        inputs = task.pixels.normalise(255 * added(images, picture))
+        loss = disguise_loss(task.features(model, inputs), centres[target_of(cluster, len(centres))])
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -181,9 +181,9 @@ class Protection:
 
     def on(self, task: Classifier, model: nn.Module, picture: Image.Image) -> Image.Image:
         """A person's picture, protected at its own size: the picture of the cluster that the model sees it in, brought to that size and added."""
-        seen = torch.from_numpy(task.pixels.prepare(picture)).permute(2, 0, 1)[None]
+        inputs = torch.from_numpy(task.pixels.prepare(picture)).permute(2, 0, 1)[None]
         with torch.no_grad():
-            features = task.features(model, task.pixels.normalise(seen)).cpu().numpy()
+            features = task.features(model, task.pixels.normalise(inputs)).cpu().numpy()
         added_to = torch.from_numpy(self.pictures[nearest(features, self.centres)])
         pixels = np.atleast_3d(np.asarray(picture))
         larger = F.interpolate(added_to, size=pixels.shape[:2], mode="nearest")[0].permute(1, 2, 0).numpy()
@@ -286,8 +286,8 @@ def attack(
                 x = cropped(images[part]) if how == "crop and flip" else images[part]
                 x = flipped(x) if how == "crop and flip" or task.recipe["flip"] else x
                 y = labels[part].to(task.device)
-                seen = task.pixels.normalise(worst(task, model, x, y) if how == "adversarial training" else x)
-                outputs = task.forward(model, seen)
+                inputs = task.pixels.normalise(worst(task, model, x, y) if how == "adversarial training" else x)
+                outputs = task.forward(model, inputs)
                 loss = F.cross_entropy(outputs, y)
                 optimizer.zero_grad()
                 loss.backward()

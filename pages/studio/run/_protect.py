@@ -52,8 +52,8 @@ def answer(at: str, path: str | None) -> tuple[None, Markup]:
     except OSError:
         return None, markup.failed(tr("The upload is no longer here; upload it again."), now="")
     address = f"data:application/zip;base64,{base64.b64encode(content).decode()}"
-    told = plural("{count} picture is protected.", "{count} pictures are protected.", count)
-    return None, markup.text(told) + render("number_table.download", NAME, address)
+    sentence = plural("{count} picture is protected.", "{count} pictures are protected.", count)
+    return None, markup.row(markup.text(sentence), render("number_table.download", NAME, address))
 
 
 def _protected(run_id: str, path: str | None) -> tuple[bytes, int]:
