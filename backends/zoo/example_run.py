@@ -20,9 +20,6 @@ def main(
     model: Annotated[str, typer.Option(help="Embedded model.")] = "fashion-resnet",
     name: Annotated[str, typer.Option(help="Name of the run.")] = "example-forget-sandal",
     method: Annotated[str, typer.Option(help="Method; left out: the model's default.")] = "",
-    forget: Annotated[
-        list[str] | None, typer.Option(help="Target; may be repeated. Left out: the model's default.")
-    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A parameter of the method, name=value; may be repeated.")
     ] = None,
