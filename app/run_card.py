@@ -13,8 +13,9 @@ from app import markup, theme
 from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api import catalog, engine, slices
+from backends.api.errors import LetheError
 from backends.api.languages import later, plural, tr
-from backends.api.runs import RunFolder, all_runs, place_in_queue
+from backends.api.runs import RunFolder, find, place_in_queue
 from backends.api.spec import ENDED, JobSpec, Status
 
 Events = list[dict[str, Any]]
@@ -45,8 +46,10 @@ def earlier(spec: JobSpec) -> str:
     """What was done before a run that starts from another one: what those before it forgot, or by what the model was trained."""
     if spec.earlier:
         return targets_in_words(spec.earlier, spec.family)
-    before = next((run for run in all_runs() if run.id == spec.after), None)
-    return title_of("methods", before.spec.method) if before is not None else spec.after
+    try:
+        return title_of("methods", find(spec.after).spec.method)
+    except LetheError:  # it was deleted since
+        return spec.after
 
 
 def tag(status: Status) -> Markup:
