@@ -64,7 +64,7 @@ def _learn(entries: Catalog, run_id: str) -> Iterator[Door]:
     teachers = [method.id for method in entries.methods if method.stage == "learn" and not method.reference]
     shown = next((run for run in runs.visible() if run.shipped and run.spec.method in teachers), None)
     if shown is not None:
-        text = tr("From manipulated images, on purpose: look, then repair it")
+        text = tr("From images manipulated on purpose: look")
         yield Door(tr("Learn"), text, markup.run_address(shown.id), "book")
         return
     method = next((method for method in entries.methods if method.reference), None)
