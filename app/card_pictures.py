@@ -10,6 +10,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from app.templating import render
+from backends.api import files
 from backends.api.home import ASSETS
 
 # One colour an expert; the number beside it tells them apart as well.
@@ -18,7 +19,10 @@ EXPERTS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#B
 
 @lru_cache(maxsize=64)
 def of_class(data: str, label: int, count: int) -> tuple[str, ...]:
-    """The first training images of a class of an embedded data set; none where it has no images."""
+    """The first training images of a class of an embedded data set, or of the one whose images it shares; none where it has none."""
+    shared = files.read_json(ASSETS / "data" / data / "card.json", {})
+    if "images_of" in shared:
+        return of_class(shared["images_of"], shared["labels"][label], count)
     path = ASSETS / "data" / data / "train.npz"
     if not path.is_file():
         return ()
