@@ -17,6 +17,7 @@ from app.figures.training import ROLES, Sample, class_name, drawing, step_name, 
 from app.figures.watching import is_chat, is_drawing
 from app.target_choice import targets_in_words
 from app.templating import render
+from backends.api import stage_words
 from backends.api.files import number
 from backends.api.languages import tr
 from backends.api.runs import RunFolder
@@ -98,15 +99,15 @@ def board(run: RunFolder, reference: Reference, *, words: str = "", key: str = "
     samples = run.samples()
     if not samples or not samples[0].get("items"):
         return Markup()
-    items, cell = chosen(samples), cell_of(run)
+    items, cell, after = chosen(samples), cell_of(run), tr(stage_words.of_run(run).after)
     steps = [
         {
-            "name": _name(sample, at, len(samples), run.result is not None),
+            "name": _name(sample, at, len(samples), after if run.result is not None else ""),
             "cells": cells(sample.get("items", []), items, cell),
         }
         for at, sample in enumerate(samples)
     ]
-    rows = [(when, theme.MODEL_WORDS[when]) for when in ("before", "after")]
+    rows = [("before", theme.MODEL_WORDS["before"]), ("after", after)]
     retrained: dict[str, Markup] = {}
     if not reference.note:
         rows.append(("reference", tr("never saw {forget}", forget=targets_in_words(run.spec.forget, run.spec.family))))
@@ -148,10 +149,11 @@ def _help(samples: Sequence[Sample], view: families.View, doses: bool) -> str:
     return tr("Drag: {count} recorded steps{more}. {same}{each}", count=count, more=more, same=same, each=each)
 
 
-def _name(sample: Sample, at: int, count: int, ended: bool) -> str:
+def _name(sample: Sample, at: int, count: int, after: str) -> str:
+    """A step in words; `after`: the last, where the run has ended."""
     if at == 0:
-        return "original"
-    return tr("unlearned") if ended and at == count - 1 else step_name(sample)
+        return tr(theme.MODEL_WORDS["before"])
+    return after if after and at == count - 1 else step_name(sample)
 
 
 def _caption(item: Item, run: RunFolder) -> str:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from app import families, markup, run_results, theme
 from app.templating import render
-from backends.api import catalog
+from backends.api import catalog, stage_words
 from backends.api.families import Headline
 from backends.api.goals import goal
 from backends.api.languages import tr
@@ -59,8 +59,9 @@ def of_run(run: RunFolder, other: RunFolder | None = None) -> list[Bullet]:
     metrics, entries = run_results.metrics_of(run), {entry.id: entry for entry in catalog.load().metrics}
     second = run_results.metrics_of(other) if other is not None else {}
     wished = _headlines(run) or tuple(Headline(name) for name in metrics)
+    goals = stage_words.of_run(run).goals
     built = [
-        _bullet(one, metrics[one.metric], entries.get(one.metric), second.get(one.metric))
+        _bullet(one, metrics[one.metric], entries.get(one.metric), second.get(one.metric), goals=goals)
         for one in wished
         if one.metric in metrics
     ]
@@ -73,7 +74,9 @@ def _headlines(run: RunFolder) -> tuple[Headline, ...]:
     return families.get(family).headlines if family in families.every() else ()
 
 
-def _bullet(headline: Headline, one: Measured, entry: catalog.Metric | None, second: Measured | None) -> Bullet | None:
+def _bullet(
+    headline: Headline, one: Measured, entry: catalog.Metric | None, second: Measured | None, *, goals: bool
+) -> Bullet | None:
     name, part, role = headline
     if entry is None or not entry.span:
         return None
@@ -89,7 +92,7 @@ def _bullet(headline: Headline, one: Measured, entry: catalog.Metric | None, sec
 
     role = role or MEASURES.get(entry.measures, "amount")
     aim = goal(one, None if part else entry)
-    aimed = aim.value if aim else _part_goal(one, part)
+    aimed = (aim.value if aim else _part_goal(one, part)) if goals else None
     at = place(one.after)
     assert at is not None
     return Bullet(
@@ -132,5 +135,10 @@ def html(run: RunFolder, other: RunFolder | None = None, names: Sequence[str] = 
     beside = {"with": other.id} if other is not None else {}
     every = markup.link(tr("All {count} numbers", count=count), markup.run_address(run.id, "numbers", **beside))
     return render(
-        "board.bullets", each, list(names) if other else [], every, any(one.reference is not None for one in each)
+        "board.bullets",
+        each,
+        list(names) if other else [],
+        every,
+        any(one.reference is not None for one in each),
+        any(one.goal is not None for one in each),
     )

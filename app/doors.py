@@ -47,7 +47,9 @@ def _example(entries: Catalog, stage: str) -> RunFolder | None:
 def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:
     example = _example(entries, "protect")
     if example is not None:
-        to = markup.run_address(example.id)
+        asked = (entry.id for entry in entries.inspectors if entry.group == "attacker")
+        look = next((name for name in asked if (example.path / "inspect" / name).is_dir()), "")
+        to = markup.run_address(example.id, "inside" if look else "", inspector=look)
         yield Door(tr("Protect"), tr("Pictures that are hard to learn from: look"), to, "shield")
         return
     guards = [method for method in entries.methods if method.guard]
@@ -61,11 +63,10 @@ def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:
 
 
 def _learn(entries: Catalog, run_id: str) -> Iterator[Door]:
-    teachers = [method.id for method in entries.methods if method.stage == "learn" and not method.reference]
-    shown = next((run for run in runs.visible() if run.shipped and run.spec.method in teachers), None)
-    if shown is not None:
+    example = _example(entries, "learn")
+    if example is not None:
         text = tr("From images manipulated on purpose: look")
-        yield Door(tr("Learn"), text, markup.run_address(shown.id), "book")
+        yield Door(tr("Learn"), text, markup.run_address(example.id), "book")
         return
     method = next((method for method in entries.methods if method.reference), None)
     if method is not None:

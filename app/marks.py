@@ -46,7 +46,5 @@ def of_run(run: RunFolder) -> list[tuple[str, Mark, str]]:
 
 
 def _card(question: str, mark: Mark, run_id: str) -> Markup:
-    test = (
-        markup.run_address(run_id, "back") if run_id and question == QUESTIONS[2] and mark.sign == UNTESTED.sign else ""
-    )
+    test = markup.run_address(run_id, "back") if run_id and question == QUESTIONS[2] and mark == UNTESTED else ""
     return render("marks.card", question, mark, markup.SIGNS[mark.sign], test)

@@ -137,10 +137,10 @@ def html(run: RunFolder) -> str:
         (one.entry, tests.get(one.entry.id), curve(one), _picture(one), content["attacks"][number])
         for number, one in enumerate(comeback.attacks_on(run))
     ]
-    packed = files.dumps(content)
+    packed, words = files.dumps(content), stage_words.of_run(run)
     return str(
         render(
-            "unlearning_card.page", style=Markup(STYLE), card=content, pattern=stage_words.of_run(run).pattern(), target=targets_in_words(run.spec.forget, of_run(run)),
+            "unlearning_card.page", style=Markup(STYLE), card=content, pattern=words.pattern(), after=words.after, target=targets_in_words(run.spec.forget, of_run(run)),
             model=run_card.title_of("models", run.spec.model), marks=marks.of_run(run), items=_items(run), judged=judged,
             word=judged.title[1] if judged is not None else "", attacks=attacks, seconds=theme.seconds(content["seconds"]),
             metrics=[(one.title or name, [theme.large(getattr(one, when), one.unit) for when in attacked.WHENS]) for name, one in run_results.metrics_of(run).items()],

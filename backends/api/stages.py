@@ -19,6 +19,8 @@ class Words(BaseModel):
         short: the job without its model.
         counted: how many {noun} are the target ({forget}) and how many are not ({keep}).
         question: the first of the three marks.
+        after: the model that the job left, beside the original.
+        goals: whether its numbers should be as they were, or as of a model that never saw the target.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +33,8 @@ class Words(BaseModel):
     short: str
     counted: str
     question: str
+    after: str = later("unlearned")
+    goals: bool = True
 
     def pattern(self, status: str = "done") -> str:
         """What a run of a status does, as a sentence with {model} and {target} in it, without a full stop."""
@@ -49,6 +53,8 @@ WORDS: Final[dict[Stage, Words]] = {
         short=later("Protect {target}"),
         counted=later("{forget:,} {noun} to protect, {keep:,} as they are"),
         question=later("Protected?"),
+        after=later("an attacker's"),
+        goals=False,
     ),
     "learn": Words(
         heading=later("Learn"),
@@ -59,6 +65,7 @@ WORDS: Final[dict[Stage, Words]] = {
         short=later("Train anew without {target}"),
         counted=later("{forget:,} {noun} left out, {keep:,} to learn from"),
         question=later("Left out?"),
+        after=later("trained anew"),
     ),
     "forget": Words(
         heading=later("Forget"),
@@ -79,5 +86,6 @@ WORDS: Final[dict[Stage, Words]] = {
         short=later("Correct {target}"),
         counted=later("{forget:,} {noun} found, {keep:,} others"),
         question=later("Corrected?"),
+        after=later("corrected"),
     ),
 }

@@ -80,7 +80,7 @@ def attackers(look: InspectContext[Classifier], params: Attackers) -> list[AnyPa
     if _none_made(look):
         how = "Attackers learn from images as a run published them, where it protected any."
         return [Verdict(title="Can anybody learn from the protected images?", how=how, says=NONE_MADE, sign="unknown")]
-    protection = Protection.read(look.run, look.task)
+    protection = Protection.read(look.run, look.task, look.before)
     with exact(look.task):
         data = _data(look, protection, params)
         panels: list[AnyPanel] = [_pictures(look, protection), _map(look, protection)]

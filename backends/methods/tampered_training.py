@@ -1,6 +1,6 @@
 """Training on manipulated images: a backdoor, swapped or wrong labels, or a bias, so that a later run has something real to repair."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -11,11 +11,11 @@ from ..api.learned import Learned
 from ..api.stages import Words
 from ..api.tampering import CLASSES, Corner, Kind, Mark, Tampering
 from ..core.registry import Params, method
-from ..core.run import Run, Stateful
+from ..core.run import Run
 from ..data._tampering import tampered
 from ..families.classifier.resolve import task_confusion
 from ..families.classifier.task import Classifier
-from ..models.recipe import optimizer_and_schedule
+from ..models.recipe import descend, renew
 
 WORDS = Words(
     heading=later("Manipulate"),
@@ -26,6 +26,8 @@ WORDS = Words(
     short=later("Manipulate {target}"),
     counted=later("{forget:,} {noun} to manipulate, {keep:,} as they are"),
     question=later("Manipulated?"),
+    after=later("manipulated"),
+    goals=False,
 )
 KINDS: dict[str, Kind] = {"trigger": "trigger", "swapped labels": "swap", "wrong labels": "wrong", "bias": "bias"}
 
@@ -136,20 +138,5 @@ def tampered_training(run: Run[Classifier], params: TamperedTraining) -> None:
     task = run.task
     task.parts["both"] = np.union1d(task.parts["forget"], task.parts["keep"])
     if params.start == "new weights":
-
-        def renew() -> None:
-            run.model.load_state_dict(run.fresh().state_dict())
-
-        run.cached("new weights", renew)
-    run.model.train()
-    recipe: dict[str, Any] = {**task.recipe, "learning_rate": params.learning_rate}
-    size = int(recipe["batch_size"])
-    optimizer, schedule = optimizer_and_schedule(run.model, recipe, params.epochs * -(-run.size("both") // size))
-    saved: dict[str, Stateful] = {"optimizer": optimizer, "schedule": schedule}
-    for batch in run.epochs("train", ["both"] * params.epochs, size, saved):
-        loss = run.loss(run.forward(run.model, batch.x), batch.y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        run.log(loss=loss.detach())
+        renew(run)
+    descend(run, "both", {**task.recipe, "learning_rate": params.learning_rate}, params.epochs)

@@ -13,7 +13,7 @@ from ..core.run import Run, Stateful
 from ..families.classifier import unlearnable
 from ..families.classifier.task import Classifier
 from ..families.classifier.unlearnable import Perturbations, Protection
-from ..models.recipe import optimizer_and_schedule
+from ..models.recipe import optimizer_and_schedule, renew
 
 ASKED = 1000  # clean test images that the attacker is asked after each epoch
 
@@ -108,7 +108,7 @@ def protected(run: Run[Classifier], params: UnlearnableClusters) -> Protection:
 def learn(run: Run[Classifier], published: Tensor, epochs: int) -> None:
     """New weights trained on images as they were published, uint8 [n, channels, height, width], with the true labels; by the model's recipe."""
     task, recipe = run.task, run.task.recipe
-    run.cached("new weights", lambda: run.model.load_state_dict(run.fresh().state_dict()) and None)
+    renew(run)
     run.model.train()
     size = int(recipe["batch_size"])
     count = -(-run.size("published") // size)

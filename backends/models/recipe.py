@@ -94,17 +94,22 @@ def train(run: "Run[ClassifierTask]", epochs: int | None = None) -> None:
         train_anew(run, epochs)
         return
     recipe = run.task.recipe
-    epochs = int(recipe["epochs"]) if epochs is None else epochs
+    renew(run)
+    descend(run, "keep", recipe, int(recipe["epochs"]) if epochs is None else epochs)
+
+
+def renew(run: "Run[ClassifierTask]") -> None:
+    """Give the run's model new weights, drawn from the run's seed."""
+    run.cached("new weights", lambda: run.model.load_state_dict(run.fresh().state_dict()) and None)
+
+
+def descend(run: "Run[ClassifierTask]", part: str, recipe: Mapping[str, Any], epochs: int) -> None:
+    """Train the run's model as it is on a part of the data by a recipe, for so many passes; what `train` does after new weights."""
     size = int(recipe["batch_size"])
-
-    def renew() -> None:
-        run.model.load_state_dict(run.fresh().state_dict())
-
-    run.cached("new weights", renew)
     run.model.train()
-    optimizer, schedule = optimizer_and_schedule(run.model, recipe, epochs * -(-run.size("keep") // size))
+    optimizer, schedule = optimizer_and_schedule(run.model, recipe, epochs * -(-run.size(part) // size))
     saved: dict[str, Stateful] = {"optimizer": optimizer, "schedule": schedule}
-    for batch in run.epochs("train", ["keep"] * epochs, size, saved):
+    for batch in run.epochs("train", [part] * epochs, size, saved):
         loss = run.loss(run.forward(run.model, batch.x), batch.y)
         optimizer.zero_grad()
         loss.backward()

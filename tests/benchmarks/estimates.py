@@ -3,7 +3,6 @@ from the jobs before them on this machine."""
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from backends.api import catalog, estimate, runs
 from backends.api.runs import RunFolder
 
-from .jobs import default
+from .jobs import as_command, default
 
 TWICE = 2  # as long: what a person does who turns the one knob that all know
 
@@ -37,21 +36,8 @@ def estimates() -> Iterator[str]:
             continue
         asked, more = default(entry.id), longer(entry.default_method)
         for settings in ({}, {}, more) if more else ({}, {}):
-            command = [
-                sys.executable,
-                "-m",
-                "app.cli",
-                "unlearn",
-                "--model",
-                asked["model"],
-                "--method",
-                asked["method"],
-                "--json",
-            ]
-            command += [word for target in asked["forget"] for word in ("--forget", target)]
-            command += [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
             past = estimate.estimates(entry.id)
-            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            said = subprocess.run(as_command(asked, **settings), check=True, capture_output=True, text=True).stdout
             run = runs.find(json.loads(said)["run_id"])
             told = estimate.estimate(entry.id, run.spec.method, run.spec.params, past)
             what = f"{run.spec.method} on {entry.id}" + "".join(f", {name} {value}" for name, value in settings.items())

@@ -21,6 +21,23 @@ def default(model: str = MODEL) -> dict[str, Any]:
     return {"model": model, "method": card["default_method"], "forget": card["default_forget"]}
 
 
+def as_command(asked: dict[str, Any], **settings: object) -> list[str]:
+    """`lethe unlearn` for a model, a method, targets and settings, as words."""
+    words = [
+        sys.executable,
+        "-m",
+        "app.cli",
+        "unlearn",
+        "--model",
+        asked["model"],
+        "--method",
+        asked["method"],
+        "--json",
+    ]
+    words += [word for target in asked["forget"] for word in ("--forget", target)]
+    return words + [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+
+
 def phases(events: list[dict[str, Any]], end: float) -> dict[str, float]:
     """Seconds of each phase, in order: from its first event to the first of the next, the last one to `end`."""
     starts: dict[str, float] = {}
@@ -33,18 +50,7 @@ def phases(events: list[dict[str, Any]], end: float) -> dict[str, float]:
 def default_job(model: str = MODEL, rounds: int = ROUNDS) -> Iterator[str]:
     """`lethe unlearn` a few times: from the command to its answer, then by phase."""
     asked = default(model)
-    command = [
-        sys.executable,
-        "-m",
-        "app.cli",
-        "unlearn",
-        "--model",
-        asked["model"],
-        "--method",
-        asked["method"],
-        "--json",
-    ]
-    command += [word for target in asked["forget"] for word in ("--forget", target)]
+    command = as_command(asked)
     took, parts = [], []
     for _ in range(rounds):
         begun = time.monotonic()

@@ -160,7 +160,7 @@ def test_what_a_run_kept_is_checked_before_it_is_used(finished, tmp_path, change
     if change:
         np.savez(path, **(arrays | {name: how(arrays[name]) for name, how in change.items()}))
     with pytest.raises(BadInput, match=words):
-        Protection.read(tmp_path, run.task)
+        Protection.read(tmp_path, run.task, run.original)
 
 
 def test_what_it_kept_is_read_again(finished, tmp_path):
@@ -169,7 +169,7 @@ def test_what_it_kept_is_read_again(finished, tmp_path):
     path = tmp_path / made_file(unlearnable.MADE)
     path.parent.mkdir()
     np.savez(path, **arrays)
-    read = Protection.read(tmp_path, run.task).arrays
+    read = Protection.read(tmp_path, run.task, run.original).arrays
     assert all((read[name] == arrays[name]).all() for name in arrays)
 
 

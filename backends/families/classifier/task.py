@@ -374,7 +374,7 @@ class Classifier:
         """
         from .unlearnable import Protection  # here, since it is made of this class
 
-        protection = Protection.read(folder, self)
+        protection = Protection.read(folder, self, model)
         return lambda picture: protection.on(self, model, picture)
 
     @property

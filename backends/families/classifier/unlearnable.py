@@ -144,8 +144,8 @@ class Protection:
     published: Index
 
     @classmethod
-    def read(cls, folder: Path, task: Classifier) -> "Protection":
-        """What a run kept, checked against the data and the model of its task.
+    def read(cls, folder: Path, task: Classifier, model: nn.Module) -> "Protection":
+        """What a run kept, checked against the data of its task and a model of it.
 
         Raises:
             BadInput: the run made none, or it is not of these.
@@ -159,7 +159,7 @@ class Protection:
             read.ids.ndim == read.published.ndim == 1
             and read.of.shape == read.ids.shape
             and read.pictures.shape == (count, shape[3], *shape[1:3])
-            and read.centres.shape == (count, task.head(task.load()).in_features)
+            and read.centres.shape == (count, task.head(model).in_features)
             and all(whole.dtype.kind in "iu" for whole in (read.ids, read.of, read.published))
             and all(one.dtype.kind == "f" and np.isfinite(one).all() for one in (read.pictures, read.centres))
             and all(((ids >= 0) & (ids < shape[0])).all() for ids in (read.ids, read.published))
