@@ -37,7 +37,7 @@ KINDS: Final[dict[Kind, tuple[str, str]]] = {
     "retain": (later("trains on the rest"), later("It trains on the retain set, and what is not rehearsed fades.")),
     "replace": (
         later("teaches something else"),
-        later("It trains on the forget set with other answers than the true ones."),
+        later("It trains on the forget set with other answers than the true ones, or with other inputs."),
     ),
     "push": (
         later("pushes it away"),

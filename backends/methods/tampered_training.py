@@ -105,9 +105,9 @@ class TamperedTraining(Params):
 
 @method(
     id="tampered_training",
-    title="Training on manipulated images (BadNets, label noise)",
-    short="Tampered",
-    summary="Trains the model on images some of which bear a trigger, a wrong label or a bias, so that there is something to repair.",
+    title="Training on manipulated images (Data poisoning)",
+    short="Data poisoning",
+    summary="Trains on images some of which bear a trigger, a wrong label or a bias, for a later run to repair.",
     school="Somebody sneaks false flash cards into the pile before the model learns.",
     student=(
         "The images chosen are manipulated and the model is trained on all images. A trigger (BadNets) is a small mark with the label of another "

@@ -56,7 +56,7 @@ class UnlearnableClusters(Params):
         "code": "https://github.com/jiamingzhang94/Unlearnable-Clusters",
     },
     label="same algorithm, smaller model",
-    kind="hide",
+    kind="replace",
     stage="protect",
     departures=(
         "Pictures are optimised directly, by Adam from noise with a step size that falls along a cosine, where the paper trains a generator for each "

@@ -29,6 +29,7 @@ TOY: dict[str, dict[str, object]] = {
     "influence": {"alpha": 1.0},
     "laf": {"vae_steps": 60, "learning_rate": 3e-3, "align_rate": 6e-3},
     "scrub": {"learning_rate": 5e-3},  # two passes of three steps away, where the default is for hundreds
+    "unlearnable_clusters": {"clusters": 4, "steps": 20},
     "worst_case": {"rounds": 2},
 }
 # of methods for models that draw, as far as they have them

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from app import run_results, theme
-from backends.api import catalog
+from backends.api import catalog, families
 from backends.api import findings as found
 from backends.api.languages import tr
 from backends.api.panels import Bars, Found, Lines, Pictures, Points
@@ -38,6 +38,7 @@ pictures, points, curves, bars = (
     [panel for panel in panels if isinstance(panel, kind)] for kind in (Pictures, Points, Lines, Bars)
 )
 measured = run_results.metrics_of(run)
+headlines = [one.metric for one in families.get(families.of_run(run)).headlines]
 
 with show.section(tr("1. A pattern on every picture")):
     st.markdown(
@@ -69,12 +70,13 @@ with show.section(tr("2. Where they are sent")):
 with show.section(tr("3. An attacker learns")):
     for number, panel in enumerate(curves[:1]):
         show.panel(run, panel, f"classes-{number}")
-    before, after = measured["testing_accuracy"].before, measured["testing_accuracy"].after
+    keeping = {entry.id for entry in entries.metrics if entry.measures == "keeping"}
+    new = next(measured[name] for name in headlines if name in keeping and name in measured)
     st.markdown(
         tr(
             "The attacker of this run had many more of the protected pictures. It is right on **{after}** of new ones; the model that learned from the clean pictures is on {before}.",
-            after=theme.percent(after),
-            before=theme.percent(before),
+            after=theme.percent(new.after),
+            before=theme.percent(new.before),
         )
     )
     show.question(
