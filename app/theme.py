@@ -216,6 +216,7 @@ STYLES: Final = (
     "drawings",
     "chats",
     "network",
+    "pictures",
     "flow",
     "tiles",
     "sides",

@@ -32,10 +32,10 @@ def faded(hexadecimal: str, opacity: float) -> str:
 
 
 def dash(series: Series) -> str:
-    """The line style of a series: dotted before, solid after, dashed for the reference."""
+    """The line style of a series: dotted before, and where it says so; solid after, dashed for the reference."""
     if series.role == "reference":
         return "dash"
-    return "dot" if series.when == "before" else "solid"
+    return "dot" if series.when == "before" or series.dotted else "solid"
 
 
 def name(series: Series) -> str:

@@ -33,6 +33,7 @@ class Series(BaseModel):
     values: list[Number]
     role: Role = "amount"
     when: When = ""
+    dotted: bool = Field(default=False, description="Drawn as a dotted line, where it belongs to no model.")
     spread: list[Number] | None = Field(
         default=None, description="Standard deviation of each value, where there are several."
     )

@@ -23,7 +23,7 @@ from ._common import enlarged, exact, percent
 
 SIDE = 112  # pixels of a picture
 PER_CLUSTER = 12  # images of each cluster on the map
-ROWS = 5  # clusters whose images are images
+ROWS = 2  # clusters whose images are images
 KINDS = ("clean images", "protected images")
 
 
@@ -83,8 +83,8 @@ def attackers(look: InspectContext[Classifier], params: Attackers) -> list[AnyPa
     protection = Protection.read(look.run, look.task, look.before)
     with exact(look.task):
         data = _data(look, protection, params)
-        panels: list[AnyPanel] = [_pictures(look, protection), _map(look, protection)]
-        return [*panels, *_attacked(look, data, params)]
+        pictures, places = _pictures(look, protection), _map(look, protection)
+        return [pictures, *_attacked(look, data, params), places]
 
 
 def _data(look: InspectContext[Classifier], protection: Protection, params: Attackers) -> _Data:
@@ -165,8 +165,8 @@ def _curves(labels: str, pair: dict[str, list[Epoch]], data: _Data) -> Lines:
     for kind, role in zip(KINDS, roles, strict=True):
         own, clean_ones = ([getattr(one, name) for one in pair[kind]] for name in ("train", "clean"))
         series += [
-            Series(name=f"{kind}: on what it learns from", values=own, role=role, when="before"),
-            Series(name=f"{kind}: on clean images", values=clean_ones, role=role, when="after"),
+            Series(name=f"{kind}: on what it learns from", values=own, role=role, dotted=True),
+            Series(name=f"{kind}: on clean images", values=clean_ones, role=role),
         ]
     return Lines(
         title=f"An attacker with {labels}",

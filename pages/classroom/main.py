@@ -11,6 +11,7 @@ from urllib.parse import quote
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from app import theme
 from app.templating import render
 from backends.api import catalog, languages
 from backends.api.languages import later, tr
@@ -80,6 +81,7 @@ lessons = {path: st.Page(path, title=title(path), url_path=path.stem.partition("
 current = st.navigation([front, *lessons.values()], position="hidden")
 
 st.html(HERE / "classroom.css")
+st.html(theme.STATIC / "pictures.css")
 links = [(words, show.STUDIO + to, to == "classroom/") for words, to in BAR]
 st.html(render("classroom.header", show.STUDIO, links, languages.NAMES, languages.current()))
 if PROJECTOR not in st.session_state:
