@@ -236,9 +236,13 @@ def test_looks_wait_for_each_other_and_are_filed_under_their_own_name(studio, wa
     page = seen.page
     page.goto(f"{studio}/run?id=example-forget-sandal&tab=inside&inspector=layer_similarity")
     page.locator("#look-seen", has_text="Centered kernel alignment (CKA)").wait_for()
+    page.get_by_role("button", name="Settings").locator("visible=true").click()
+    # some seconds, so that it is surely left before it ends
+    page.get_by_label("Images", exact=True).locator("visible=true").fill("1024")
     page.click("#look-go")
     page.locator("#look-bar li", has_text="Centered kernel alignment (CKA)").wait_for()
-    page.locator("#look-inspector label", has_text="Weight change").click()  # it is quick, and asked for by itself
+    # it is quick, and asked for by itself
+    page.locator("#look-inspector label", has_text="Weight change").dispatch_event("click")
     page.locator("#look-seen .lethe-panel", has_text="Relative change by layer").wait_for(timeout=240_000)
     assert page.locator("#look-seen h2", has_text="Weight change: which weights moved").count() == 1
     page.locator("#look-bar li", has_text="Centered kernel alignment (CKA)").get_by_text("Show").click(timeout=240_000)
