@@ -1,8 +1,8 @@
 """How long a job will take and how much memory it needs, from what was measured; never guessed.
 
 First from finished runs of this home, which ran on this machine; then from what came with Lethe: for some models each
-method's time on a processor (assets/measured/times), else the tables (assets/measured). Nothing known is said as nothing,
-not as a number.
+method's time on a processor (assets/measured/times), else the tables (assets/measured), taken as much longer or shorter as
+this machine took for the runs that it did. Nothing known is said as nothing, not as a number.
 """
 
 from functools import cache
@@ -19,6 +19,7 @@ from .languages import plural, tr
 from .renamed import MethodId
 
 THEN = ", then "  # between the devices of a run whose method went on on another one: its seconds are of neither
+LATEST = 20  # runs by which this machine's pace is known
 LENGTHS = ("epochs", "steps", "rounds")  # parameters that a method's time is proportional to
 
 
@@ -46,12 +47,35 @@ class Past(BaseModel):
     forget_count: int | None = None
     device: str = ""
     threads: int = 0
+    scaled: bool = False  # measured on another machine, and brought to this one's pace
 
 
 def estimates(model: str) -> dict[str, list[Past]]:
     """Earlier jobs on a model by finished runs of this home, keyed `here`, and by the shipped table, keyed `shipped`."""
-    own = [past for run in runs.all_runs(shipped=False) if (past := _of_run(run, model)) is not None]
-    return {"here": own, "shipped": _shipped(model)}
+    own = [past for run in runs.all_runs(shipped=False) if (past := _of_run(run)) is not None]
+    return {"here": [past for of, past in own if of == model], "shipped": _at_pace(_shipped(model), pace(own))}
+
+
+def pace(own: list[tuple[str, Past]]) -> float | None:
+    """How many times as long as that of the shipped tables this machine takes: the median over its latest runs on a processor, given as
+    (model, what it needed), newest first; None where none of them can be compared."""
+    ratios = []
+    for model, job in own[:LATEST]:
+        there = {"here": [], "shipped": [past for past in _shipped(model) if not _on_gpu(past)]}
+        known = estimate(model, job.method, job.params, there, job.forget_count)
+        if known is not None and not _on_gpu(job):
+            ratios.append((job.seconds + job.around * known.whole) / known.seconds)
+    return median(ratios) if ratios else None
+
+
+def _at_pace(past: list[Past], times: float | None) -> list[Past]:
+    """Jobs of another machine as this one would do them, on a processor."""
+    if times is None:
+        return past
+    return [
+        job if _on_gpu(job) else job.model_copy(update={"seconds": times * job.seconds, "around": times * job.around, "scaled": True})
+        for job in past
+    ]  # fmt: skip
 
 
 def estimate(
@@ -91,14 +115,19 @@ def estimate(
 
 def _on_processor(past: list[Past]) -> list[Past]:
     """Those that ran on a processor, which everybody has; where there are none, all."""
-    return [job for job in past if not job.device.startswith("cuda")] or past
+    return [job for job in past if not _on_gpu(job)] or past
+
+
+def _on_gpu(job: Past) -> bool:
+    return job.device.startswith("cuda")
 
 
 def _hardware_words(job: Past) -> str:
-    """ "2 processor cores", "one NVIDIA H100"."""
-    if job.device.startswith("cuda"):
+    """ "2 processor cores", "2 processor cores and brought to the pace of this machine", "one NVIDIA H100"."""
+    if _on_gpu(job):
         return tr("one {device}", device=job.device.partition("(")[2].rstrip(")") or "GPU")
-    return plural("{count} processor core", "{count} processor cores", job.threads or 2)
+    cores = plural("{count} processor core", "{count} processor cores", job.threads or 2)
+    return tr("{cores} and brought to the pace of this machine", cores=cores) if job.scaled else cores
 
 
 def _length_ratio(params: dict[str, Any], forget_count: int | None, before: Past) -> float:
@@ -113,9 +142,8 @@ def _length_ratio(params: dict[str, Any], forget_count: int | None, before: Past
     return ratio
 
 
-def _of_run(run: runs.RunFolder, model: str) -> Past | None:
-    past = _finished(run) if (run.path / "result.json").is_file() else None
-    return past[1] if past is not None and past[0] == model else None
+def _of_run(run: runs.RunFolder) -> tuple[str, Past] | None:
+    return _finished(run) if (run.path / "result.json").is_file() else None
 
 
 _needs: dict[Path, tuple[str, Past]] = {}

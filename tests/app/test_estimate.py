@@ -4,7 +4,7 @@ import pytest
 
 from app import job_form
 from backends.api import catalog, files
-from backends.api.estimate import Past, estimate, estimates
+from backends.api.estimate import Past, estimate, estimates, pace
 from backends.api.model_info import embedded
 
 METHOD = "salun"
@@ -66,6 +66,30 @@ def test_a_run_here_tells_what_the_whole_job_took(make_run):
     files.write_json(run.path / "state.json", state.model_dump())
     found = estimate("fashion-resnet", "retrain", {"epochs": 0})
     assert found is not None and found.seconds == pytest.approx(30.0)
+
+
+def test_what_came_with_lethe_is_brought_to_the_pace_of_this_machine(make_run):
+    def known(method):
+        found = estimate("fashion-resnet", method, {})
+        assert found is not None and not found.here
+        return found
+
+    before = {name: known(name) for name in ("ssd", "scrub")}
+    make_run("done", method=METHOD)
+    after = {name: known(name) for name in before}
+    times = {after[name].seconds / before[name].seconds for name in before}
+    assert len({round(one, 9) for one in times}) == 1 and times.pop() not in (0.0, 1.0)
+    assert after["ssd"].where == f"{before['ssd'].where} and brought to the pace of this machine"
+    assert after["ssd"].memory == before["ssd"].memory
+
+
+def test_the_pace_is_that_of_most_runs_and_gpus_say_nothing_of_it():
+    known = estimate("authors-lm", "npo", {})
+    assert known is not None
+    jobs = [past(params={}, seconds=times * known.seconds, around=0.0) for times in (1.5, 2.0, 9.0)]
+    gpu = past(params={}, seconds=0.1, device="cuda (Some GPU)")
+    assert pace([("authors-lm", job) for job in [*jobs, gpu, gpu]]) == pytest.approx(2.0)
+    assert pace([("authors-lm", gpu)]) is None and pace([("no-such-model", jobs[0])]) is None
 
 
 def test_every_method_of_the_embedded_language_model_has_a_time_of_its_own():
