@@ -12,16 +12,25 @@ from PIL import Image
 
 from app import markup, theme
 from app.templating import render
-from backends.api import catalog, families
+from backends.api import catalog, families, runs, stage_words
 from backends.api.languages import later
 from backends.api.panels import Role
 from backends.api.question_forms import QuestionForm
 from backends.api.runs import RunFolder
+from backends.api.stages import WORDS
 
 WHENS: Final = ("before", "after", "reference")
 NAMES: Final = (later("original model"), later("unlearned model"), later("retrained reference"))
 ALONE: Final = (later("the model as it came"), "", "")
 UPLOAD: Final = 20 * 2**20  # bytes of a picture that a person shows to a model
+
+
+def names(run_or_model: str) -> tuple[str, str, str]:
+    """What those who answer are called: of a run the original, what the job left, and the retrained reference; a model answers alone."""
+    if families.of_model(run_or_model) is not None:
+        return ALONE
+    after = stage_words.of_run(runs.find(run_or_model)).after
+    return (NAMES[0], NAMES[1] if after == WORDS["forget"].after else after, NAMES[2])
 
 
 @dataclass(frozen=True)

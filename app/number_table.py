@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from app import markup, run_results, theme
 from app.templating import render
-from backends.api import catalog
+from backends.api import catalog, stage_words
 from backends.api.goals import Kind, goal
 from backends.api.languages import later, tr
 from backends.api.results import Measured
@@ -34,7 +34,7 @@ def tables(folders: Sequence[RunFolder]) -> Markup:
     entries = {entry.id: entry for entry in catalog.load().metrics}
     measured = [run_results.metrics_of(run) for run in folders]
     names = list(dict.fromkeys(name for metrics in measured for name in metrics))
-    after = [tr("unlearned")] if len(folders) == 1 else [tr("first run"), tr("second run")]
+    after = [tr(stage_words.of_run(folders[0]).after)] if len(folders) == 1 else [tr("first run"), tr("second run")]
     heads = ["number", "original", *after, "retrained", "goal", "direction"]
     groups = []
     for group, title in GROUPS:

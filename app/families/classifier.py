@@ -75,8 +75,7 @@ class Classifier(View):
             )
             caption = f"{answer['classes'][label]}, {shown.replace('-', ' image ')}"
         roles = {} if alone else _roles(runs.find(run_or_model))
-        names = asking.ALONE if alone else asking.NAMES
-        body = classes.beside(answer, names, roles, picture, caption)
+        body = classes.beside(answer, asking.names(run_or_model), roles, picture, caption)
         if alone:
             body += forget_something(
                 tr("Make it forget a class, and the unlearned model answers here too."), run_or_model

@@ -82,7 +82,7 @@ class Language(View):
         for answer in responses.ask_stream(str(ask.run), str(ask.prompt or ""), reference=True):
             if "seconds" not in answer and time.monotonic() - last >= EVERY:
                 last = time.monotonic()
-                yield markup.card("", _responses_html(answer))
+                yield markup.card("", _responses_html(ask, answer))
         if answer is not None:
             yield _complete(ask, answer)
 
@@ -132,21 +132,17 @@ def _author_roles(run_or_model: str, data: str) -> dict[str, Role]:
     return roles
 
 
-def _responses_html(answer: dict[str, Any]) -> Markup:
+def _responses_html(ask: Ask, answer: dict[str, Any]) -> Markup:
     """The question and the responses so far; who has not begun yet has three dots."""
     each = {when: answer.get(when, {"said": ""}) for when in answer["models"]}
     each = {when: {"said": one["said"] or ("" if "share" in one else "…")} for when, one in each.items()}
     question = {"question": answer["question"], "truth": answer["truth"]}
-    return markup.text(answer["question"], "lead") + chats.beside(question | each, _names(answer))
-
-
-def _names(answer: dict[str, Any]) -> tuple[str, str, str]:
-    return asking.NAMES if "after" in answer["models"] else asking.ALONE
+    return markup.text(answer["question"], "lead") + chats.beside(question | each, asking.names(str(ask.run)))
 
 
 def _complete(ask: Ask, answer: dict[str, Any]) -> Markup:
     """The complete answer, with how to read it and the likelihood of each token."""
-    body = _near(ask) + _responses_html(answer)
+    body = _near(ask) + _responses_html(ask, answer)
     if answer["truth"]:
         body += markup.how(chats.MARKED)
     else:
@@ -155,7 +151,7 @@ def _complete(ask: Ask, answer: dict[str, Any]) -> Markup:
         )
     if "after" not in answer:
         body += forget_something(tr("Make it forget somebody, and the unlearned model answers here too."), ask.run)
-    tokens = chats.tokens(answer, _names(answer))
+    tokens = chats.tokens(answer, asking.names(str(ask.run)))
     how = markup.text(
         tr("The likeliest word at every step, in {answer}.", answer=theme.seconds(answer["seconds"])), "quiet"
     )

@@ -87,7 +87,7 @@ class Regressor(View):
             raise BadInput(tr("Nothing was asked; choose an item, write one, or show a picture."))
         answer = LIVE.ask("ask", run_or_model=str(ask.run), question=question, reference=True)
         alone = of_model(str(ask.run)) is not None
-        names = dict(zip(asking.WHENS, asking.ALONE if alone else asking.NAMES, strict=True))
+        names = dict(zip(asking.WHENS, asking.names(str(ask.run)), strict=True))
         predictions = {names[when]: answer[when] for when in asking.WHENS if when in answer}
         title, truth = tr("your picture") if question.startswith("data:") else question, answer["before"]["truth"]
         body = markup.text(

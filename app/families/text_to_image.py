@@ -80,7 +80,7 @@ class TextToImage(View):
         body = markup.text(prompt, "lead")
         if answer["cut"]:
             body += markup.text(_truncation_sentence(answer["cut"]), "says")
-        body += figures.beside(prompt, seeds, answer, asking.NAMES if after else asking.ALONE)
+        body += figures.beside(prompt, seeds, answer, asking.names(str(ask.run)))
         if after:
             shares = generated_images.pixel_changes(before, after)
             body += markup.text(

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import asking, dataset_images, inference, uploads
+from app import asking, dataset_images, inference, number_table, uploads
 from app.families import language
 from app.figures import classes
-from backends.api import catalog, people, question_forms
+from backends.api import catalog, people, question_forms, runs
 from backends.api.errors import BadInput
 from pages.studio.run import _ask, _asked
 from pages.studio.run._ask import Ask
@@ -257,3 +257,10 @@ def test_what_no_look_takes_has_no_why():
 def test_a_long_picture_stays_out_of_the_address_and_numbers_that_nobody_is_asked_for_too():
     script = _ask._written()
     assert f"p.length > {_ask.LONGEST} ? '' : p" in script and "#play-settings" in script
+
+
+def test_those_who_answer_are_called_what_the_job_left():
+    assert asking.names("fashion-resnet") == asking.ALONE
+    assert asking.names("example-forget-sandal") == asking.NAMES
+    assert asking.names("example-protected-images")[1] == "an attacker's"
+    assert "unlearned" not in number_table.tables([runs.find("example-repaired-backdoor")]).partition("retrained")[0]
