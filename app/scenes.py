@@ -57,18 +57,19 @@ class Front:
 def fronts() -> list[Front]:
     """One scene for each family that has a shipped run with samples: drawings first, then images, then the others.
 
-    It is of the family's first model, and of a run that forgets, where there is one.
+    It is of the family's first model, and of a run that forgets, by the model's own method where there is one.
     """
     entries = {entry.id: entry for entry in catalog.load().models}
     places = list(entries)
     order = ["drawn", "seen", "said"]
     by_family: dict[str, Front] = {}
 
-    def rank(run: RunFolder) -> tuple[bool, int, str]:
-        model = run.spec.model
+    def rank(run: RunFolder) -> tuple[bool, int, bool, str]:
+        model, usual = run.spec.model, entries.get(run.spec.model)
         return (
             stage_words.of_run(run) != WORDS["forget"],
             places.index(model) if model in entries else len(places),
+            usual is None or usual.default_method != run.spec.method,
             run.id,
         )
 
@@ -139,19 +140,13 @@ def _drawn(run: RunFolder, samples: Sequence[Sample], chosen: dict[str, Any]) ->
     was, now = _percents(sure(moments[0][1]), sure(moments[-1][1]))
     frames = [(words, render("home.drawn", picture)) for (words, _), picture in zip(moments, pictures, strict=True)]
     what = targets_in_words(run.spec.forget, run.spec.family)
+    line, spoken = families.view(families.of_run(run)).on_home
     return Scene(
         "drawn",
         frames[0][1],
         tuple(frames[1:]),
-        render("home.line_drawn", prompt, what, was, now),
-        tr(
-            "Asked for {prompt}, the original model draws a picture that the judge takes for {what} with {was}; the "
-            "unlearned model one with {now}.",
-            prompt=prompt,
-            what=what,
-            was=was,
-            now=now,
-        ),
+        render("home.line_drawn", line, prompt, what, was, now),
+        tr(spoken, prompt=prompt, what=what, was=was, now=now),
     )
 
 

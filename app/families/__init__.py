@@ -65,6 +65,7 @@ class View:
         watching: the words around these, where those of images, drawings or answers do not fit.
         returns: id of the metric that says how much is right again once it is asked for in another way; empty where there is none.
         measured_by: what the number beside an answer on the board is.
+        on_home: what changed in a picture played on Home, in a line and spoken, with {prompt}, {what}, {was} and {now}.
         closer: the name of `outputs`, folded below the board.
     """
 
@@ -80,6 +81,13 @@ class View:
     watching: ClassVar[Watching | None] = None
     returns: ClassVar[str] = ""
     measured_by: ClassVar[str] = ""
+    on_home: ClassVar[tuple[str, str]] = (
+        later("Asked for {prompt}. The judge sees {what} with {was} → {now}."),
+        later(
+            "Asked for {prompt}, the original model draws a picture that the judge takes for {what} with {was}; the "
+            "unlearned model one with {now}."
+        ),
+    )
     closer: ClassVar[str] = later("Everything that its models were asked")
 
     @property

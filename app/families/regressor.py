@@ -49,6 +49,10 @@ class Regressor(View):
         share=later("nearness"),
     )
     measured_by = later("how near it is to the truth")
+    on_home = (
+        later("Shown {prompt}. How near its reading is to the truth: {was} → {now}."),
+        later("Shown {prompt}, the original model reads it {was} near to the truth, the unlearned model {now}."),
+    )
 
     def measures(self, entry: Model) -> str:
         error = (entry.card.get("error") or {}).get("test")

@@ -15,7 +15,7 @@ from pages.studio import home as page
 
 @pytest.fixture
 def fronts(home):
-    return {one.scene.kind: one for one in scenes.fronts()}
+    return {one.family: one for one in scenes.fronts()}
 
 
 def moments(front):
@@ -28,13 +28,13 @@ def samples(front):
 
 def test_every_family_with_a_shipped_run_has_one_scene(fronts):
     shipped = {families.of_run(run) for run in runs.all_runs() if run.shipped}
-    assert {front.family for front in fronts.values()} == shipped and len(fronts) == len(shipped) == 4
+    assert {front.family for front in fronts.values()} == shipped
     assert all(runs.find(front.run_id).shipped for front in fronts.values())
-    assert fronts["seen"].run_id == "example-forget-sandal", "the first model's run that forgets"
+    assert fronts["classifier"].run_id == "example-forget-sandal", "the first model's run that forgets"
 
 
 def test_the_drawings_are_the_files_of_the_run_in_their_order(fronts):
-    front = fronts["drawn"]
+    front = fronts["text-to-image"]
     item = "forget-1"  # what changed most
     for (_, html), sample in zip(moments(front), samples(front), strict=True):
         (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
@@ -44,7 +44,7 @@ def test_the_drawings_are_the_files_of_the_run_in_their_order(fronts):
 
 
 def test_images_fade_with_their_measured_probability(fronts):
-    front = fronts["seen"]
+    front = fronts["classifier"]
     for (_, html), sample in zip(moments(front), samples(front), strict=True):
         shares = sorted(sure(one) for one in sample["items"] if one["role"] == "forget")
         written = [float(number) for number in re.findall(r"opacity:([\d.]+)", html)]
@@ -65,7 +65,7 @@ def files_mean(front, at):
 
 
 def test_answers_are_those_of_one_question_through_the_steps(fronts):
-    front = fronts["said"]
+    front = fronts["llm"]
     for (_, html), sample in zip(moments(front), samples(front), strict=True):
         (answer,) = (one["said"] for one in sample["items"] if one["id"] == "forget-0")
         assert answer in html
@@ -73,7 +73,7 @@ def test_answers_are_those_of_one_question_through_the_steps(fronts):
 
 
 def test_experts_are_those_that_the_inspector_wrote(fronts):
-    front = fronts["routed"]
+    front = fronts["moe"]
     run = runs.find(front.run_id)
     panels = [
         panel for entry in catalog.load().inspectors for panel in (findings.read(run, entry.id) or {}).get("panels", [])

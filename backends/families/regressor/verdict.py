@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from math import isnan, nan
 from typing import Final
 
-from ...api.goals import HURT
 from ...api.languages import comma, later, plural, tr
-from ...api.marks import Mark, intact
+from ...api.marks import UNMEASURED, Mark
 from ...api.numbers import CAVEAT, MOST, Finding, Numbers, Subject, signed
 
 MEASURED: Final = ("mae_forget", "mae_retain", "mae_test")
@@ -17,6 +16,8 @@ FORGET, RETAIN, TEST, PREDICTIONS = *MEASURED, "wasserstein"
 NEAR: Final = (
     3.5  # points of percent of the range: forget errors of models retrained with other seeds differ by as much
 )
+GREW: Final = 0.5  # of the original's error: where one grew by as much, the rest was hurt
+DOUBLED: Final = 1.0  # the same: where one grew by as much, it is damaged
 ALIKE: Final = 4.0  # the same of the distance (W1) between what two of them predict there, up to 3.2
 
 
@@ -115,16 +116,34 @@ def forgotten(numbers: Numbers) -> Mark:
 
 def retained(numbers: Numbers) -> Mark:
     """Whether kept items, and new ones, are still predicted."""
-    lost = {
-        words: numbers.value(name, "after") - numbers.value(name, "before")
-        for words, name in ((tr("the retain set"), RETAIN), (tr("new items"), TEST))
-    }
-    return intact(
-        lost,
+    grown = _grown(numbers)
+    if not grown:
+        return UNMEASURED
+    worst = max(grown, key=lambda words: grown[words])
+    rule = tr(
+        "Yes: no error grew by half of what it was. Nearly: none doubled. Most grew that on {worst}, by {percent} %.",
+        worst=worst,
+        percent=signed(100 * grown[worst]),
+    )
+    numbers_text = (
         tr("off by {error} on new items", error=in_unit(numbers, TEST, "after")),
         ", ".join(_beside(numbers, TEST)),
-        TEST,
     )
+    if grown[worst] >= DOUBLED:
+        return Mark("no", tr("Damaged"), *numbers_text, rule, TEST)
+    if grown[worst] >= GREW:
+        return Mark("partly", tr("Nearly"), *numbers_text, rule, TEST)
+    return Mark("yes", tr("Yes"), *numbers_text, rule, TEST)
+
+
+def _grown(numbers: Numbers) -> dict[str, float]:
+    """How much larger the error is than the original's on the retain set and on new items, as a share of that; what was measured of it."""
+    shares = {}
+    for words, name in ((tr("the retain set"), RETAIN), (tr("new items"), TEST)):
+        before, after = (numbers.value(name, when) for when in ("before", "after"))
+        if before > 0 and not isnan(after):
+            shares[words] = after / before - 1
+    return shares
 
 
 def _beside(numbers: Numbers, metric: str) -> list[str]:
@@ -165,7 +184,7 @@ def _retain_clause(numbers: Numbers) -> str:
     listed = ", ".join(
         tr("{points} on {words}", points=signed(points), words=words) for words, points in measured.items()
     )
-    lead = tr("the rest lost little") if max(measured.values()) < HURT else tr("the rest was hurt")
+    lead = tr("the rest was hurt") if max(_grown(numbers).values(), default=0.0) >= GREW else tr("the rest lost little")
     return tr("{lead} (points of error, of the range: {listed})", lead=lead, listed=listed)
 
 
