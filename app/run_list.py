@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from app import marks, markup, permissions, run_card, theme, thumbnails
+from app import marks, markup, permissions, run_card, scenes, theme, thumbnails
 from app.live_html import JS, Alive
 from app.run_settings import differences
 from app.target_choice import targets_in_words
@@ -123,8 +123,11 @@ def _ended(
 
 
 def _empty(shipped: Sequence[RunFolder]) -> Markup:
-    """The place of one's own runs while there are none: a finished example with its picture, and the button that makes one."""
-    pairs = [(run, thumbnails.pair(run)) for run in shipped]
+    """The place of one's own runs while there are none: a finished example with its picture, those of Home first, and the button that makes
+    one."""
+    at_home = [front.run_id for front in scenes.prepared()]
+    by_place = sorted(shipped, key=lambda run: at_home.index(run.id) if run.id in at_home else len(at_home))
+    pairs = [(run, thumbnails.pair(run)) for run in by_place]
     seen = [(run, two) for run, two in pairs if two is not None]
     run, two = next(
         ((run, two) for run, two in seen if two.before.picture and not two.before.fades),
