@@ -62,11 +62,15 @@ class Speech:
         return languages.preferred(headers.get("accept-language", "")) if opened else languages.ENGLISH
 
 
+def words() -> dict[str, str]:
+    """What the scripts of a page say, in the language that is spoken, by the English sentence."""
+    spoken = languages.messages(languages.current()).values()
+    return {one.source: one.texts[0] for one in spoken if any(place.endswith(".js") for place in one.places)}
+
+
 def head() -> str:
     """The script of every page that keeps its language over its links, with what the scripts of the page say in it."""
-    spoken = languages.messages(languages.current()).values()
-    words = {one.source: one.texts[0] for one in spoken if any(place.endswith(".js") for place in one.places)}
-    script_data = {"language": languages.current(), "names": dict(languages.NAMES), "words": words}
+    script_data = {"language": languages.current(), "names": dict(languages.NAMES), "words": words()}
     return str(
         Markup("<script>window.letheSpeech = {};{}</script>").format(htmlsafe_json_dumps(script_data), Markup(SCRIPT))
     )

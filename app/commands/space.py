@@ -34,6 +34,9 @@ def space(
             metavar="URL", help="With static: the studio that its links lead to, as https://user-name.hf.space."
         ),
     ] = "",
+    lang: Annotated[
+        str, typer.Option(metavar="en|de", help="With static: the language that its pages are written in.")
+    ] = "en",
     sign_in: Annotated[
         bool,
         typer.Option(
@@ -54,7 +57,9 @@ def space(
 
     spaces.kind(sdk)
     spaces.check_place(to)
-    order = spaces.Order(_finished(run or []), spaces.address(studio) if studio else "", sign_in, org)
+    order = spaces.Order(
+        _finished(run or []), spaces.address(studio) if studio else "", sign_in, org, spaces.language(lang)
+    )
     written = spaces.write(sdk, to, order)
     size = sum((to / path).stat().st_size for path in written)
     if json:

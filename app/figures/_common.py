@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from app import markup, theme
-from backends.api.languages import later, tr
+from backends.api.languages import later
 from backends.api.panels import Band, Number, Series
 
 INK = "#15171c"
@@ -65,7 +65,7 @@ def number_format(unit: str) -> str:
 
 def threshold(figure: go.Figure, value: float, words: str, *, vertical: bool, middle: float | None = None) -> None:
     """A dotted line across the plot with its name beside it, on the side where there is room (`middle` of the axis)."""
-    side = tr("top left") if middle is not None and value > middle else tr("top right")
+    side = "top left" if middle is not None and value > middle else "top right"
     line: dict[str, Any] = {"color": theme.ROLE["amount"], "width": 2, "dash": "dot"}
     label = f"{words} {value:.3g}".strip()
     annotation = {"annotation_text": label, "annotation_position": side, "annotation_bgcolor": "#ffffff"}

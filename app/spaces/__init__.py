@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
-from backends.api import files
+from backends.api import files, languages
 from backends.api.errors import BadInput, LetheError
 from backends.api.runs import RunFolder
 
@@ -37,12 +37,14 @@ class Order:
         studio: address of a studio that its links lead to, without a slash at the end; empty without one.
         sign_in: visitors may sign in with their account of the Hub.
         organisation: the one organisation whose members may; empty for everybody.
+        language: of pages without a server; a studio speaks all that it has.
     """
 
     runs: Sequence[RunFolder] = ()
     studio: str = ""
     sign_in: bool = False
     organisation: str = ""
+    language: str = languages.ENGLISH
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,17 @@ def address(studio: str) -> str:
     return studio.strip().rstrip("/")
 
 
+def language(name: str) -> str:
+    """A language that pages can be written in, by its name as "de".
+
+    Raises:
+        BadInput: there is no such one.
+    """
+    if name not in languages.NAMES:
+        raise BadInput(f"--lang was {name[:40]!r}; pages are written in one of {', '.join(languages.NAMES)}.")
+    return name
+
+
 def write(sdk: str, to: Path, order: Order) -> list[Path]:
     """Write a whole Space to a folder, in the place of an earlier one. Returns its files, relative to the folder.
 
@@ -112,6 +125,8 @@ def write(sdk: str, to: Path, order: Order) -> list[Path]:
     chosen = kind(sdk)
     if not chosen.static and (order.runs or order.studio):
         raise BadInput(f"A {sdk} Space holds the studio itself; --run and --studio are for --sdk static.")
+    if not chosen.static and order.language != languages.ENGLISH:
+        raise BadInput(f"A {sdk} Space speaks the language of each visitor; --lang is for --sdk static.")
     if order.sign_in and not chosen.signs_in:
         able = " or ".join(sorted(one.sdk for one in kinds().values() if one.signs_in))
         raise BadInput(f"Nobody can sign in on a {sdk} Space of Lethe; --sign-in is for --sdk {able}.")

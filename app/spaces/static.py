@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Final
 
 import pages.static
-from app import board, comeback, preview_pictures, theme, view
+from app import board, comeback, preview_pictures, speech, theme, view
 from app.inference import LIVE
 from app.spaces import HEAD, Kind, Order, front_matter
 from app.spaces._site import HOME, LESSONS, YOURSELF, Page, Site
 from app.templating import render
-from backends.api import files, runs
+from backends.api import files, languages, runs
 from backends.api.errors import LetheError
+from backends.api.languages import later
 from pages.studio import home
 
 SDK: Final = "static"
@@ -37,7 +38,9 @@ POLICY: Final = "; ".join(
     )
 )
 # (name, address, whether it is what to do next)
-BAR: Final = (("Runs", HOME, False), ("Lessons", LESSONS, False), ("Run it yourself", YOURSELF, True))
+BAR: Final = (
+    (later("Runs"), HOME, False), (later("Lessons"), LESSONS, False), (later("Run it yourself"), YOURSELF, True),
+)  # fmt: skip
 FIGURES: Final = ("say", "drawings", "switch", "flow", "tiles", "sides")  # scripts that find what is theirs
 PARTS: Final = {"panels": view.SCRIPT, "comeback": comeback.SCRIPT, "board": board.SCRIPT, "home": home.PLAY}
 ABOUT: Final = """# Lethe: finished runs
@@ -56,15 +59,16 @@ def write(order: Order, folder: Path) -> None:
     """
     shipped = [run for run in runs.visible() if run.shipped]
     site = Site([*order.runs, *shipped], order.studio, partial(_save, folder))
-    try:
-        for page in _pages(site):
-            linked = replace(page, body=site.linked(page.body))
-            site.save(page.file, render("static.page", linked, BAR, POLICY).encode())
-    finally:
-        LIVE.stop()  # asked for what the retrained references make of the watched items
-    for run in site.runs:
-        site.save(f"run-{run.id}.png", preview_pictures.of_run(run.id))
-    _assets(site)
+    with languages.speaking(order.language):
+        try:
+            for page in _pages(site):
+                linked = replace(page, body=site.linked(page.body))
+                site.save(page.file, render("static.page", linked, BAR, POLICY, order.language).encode())
+        finally:
+            LIVE.stop()  # asked for what the retrained references make of the watched items
+        for run in site.runs:
+            site.save(f"run-{run.id}.png", preview_pictures.of_run(run.id))
+        _assets(site)
 
 
 def _save(folder: Path, name: str, content: bytes) -> None:
@@ -92,7 +96,8 @@ def script() -> str:
     each = [f"parts.{name} = (element, props, trigger, watch) => {{\n{text}\n}};\n" for name, text in PARTS.items()]
     figures = [(theme.STATIC / f"{name}.js").read_text("utf-8") for name in FIGURES]
     runner = (theme.STATIC / "static.js").read_text("utf-8")
-    body = "".join([*figures, "const parts = {};\n", *each, runner]).replace(address, f"'{PLOTLY}'")
+    words = f"window.letheSpeech = {files.dumps({'words': speech.words()})};\n"
+    body = "".join([words, *figures, "const parts = {};\n", *each, runner]).replace(address, f"'{PLOTLY}'")
     return f"(() => {{\n{body}\n}})();\n"
 
 

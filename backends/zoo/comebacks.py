@@ -37,7 +37,9 @@ def main(
     fitting = [
         name
         for name, method in registry.entries("methods").items()
-        if method.entry.works_with.get(card["family"]) is True and not method.entry.finds
+        if method.entry.works_with.get(card["family"]) is True
+        and method.entry.stage == "forget"
+        and not method.entry.finds
     ]
     with tempfile.TemporaryDirectory() as place_to_work:
         os.environ["LETHE_HOME"] = place_to_work

@@ -9,6 +9,7 @@ from app import marks, markup, run_list, scenes, theme, thumbnails
 from app.spaces._site import HOME, Page, Site
 from app.templating import render
 from backends.api import catalog
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 from pages.studio.home import HEAD, TEXT
 
@@ -21,10 +22,10 @@ def pages(site: Site) -> Iterator[Page]:
         for one in scenes.prepared()
         if one.run_id in ids
     ]
-    front = render("home.front", HEAD, TEXT, panels, [])
+    front = render("home.front", tr(HEAD), tr(TEXT), panels, [])
     lessons = render("home.lessons", catalog.load().lessons)
     rows = [_row(run, settings) for run, settings in run_list.apart(site.runs)]
-    yield Page(HOME, "Lethe", TEXT, render("static.home", front, rows, lessons))
+    yield Page(HOME, "Lethe", tr(TEXT), render("static.home", front, rows, lessons))
 
 
 def _row(run: RunFolder, settings: str) -> Markup:

@@ -17,14 +17,20 @@ from app import view
 from app.spaces._site import LESSONS, STUDIO, Page, Site
 from app.spaces._words import to_html
 from app.templating import render
-from backends.api import catalog
+from backends.api import catalog, languages
 from backends.api.errors import LetheError
+from backends.api.languages import later, tr
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "classroom" / "lessons"
 PICTURE: Final = re.compile(r"^Picture: (\S+)$", re.MULTILINE)
 QUESTION: Final = "question-"  # what the keys of questions begin with
 LONGEST: Final = 120  # seconds that a lesson may take
-TEXT: Final = "Short lessons on machine unlearning, each around a finished run."
+SCRIPT: Final = """import runpy
+from backends.api import languages
+languages.use({language!r})
+runpy.run_path({path!r})
+"""
+TEXT: Final = later("Short lessons on machine unlearning, each around a finished run.")
 NAME: Final = re.compile(r"^\*\*([^*]+)\*\*$")  # of a panel, which stands above it
 DRAWN: Final = re.compile(r'<div class="lethe-lesson[^>]*>(.*)</div>\s*<script>', re.DOTALL)
 
@@ -40,10 +46,18 @@ def pages(site: Site) -> Iterator[Page]:
         picture = f"run-{cover[1]}.png" if cover and cover[1] in ids else ""
         line = lesson.summary.partition(". ")[0].rstrip(".") + "."
         cards.append((f"classroom/{lesson.id}", lesson.title, lesson.minutes, line, picture))
-    yield Page(LESSONS, "Lessons · Lethe", TEXT, render("static.lessons", "Classroom", TEXT, cards), LESSONS)
+    yield Page(
+        LESSONS,
+        tr("Lessons") + " · Lethe",
+        tr(TEXT),
+        render("static.lessons", tr("Classroom"), tr(TEXT), cards),
+        LESSONS,
+    )
     for at, (path, lesson) in enumerate(zip(paths, lessons, strict=True)):
-        onward = [(f"Next lesson: {one.title}", f"classroom/{one.id}") for one in lessons[at + 1 : at + 2]]
-        body = render("static.lesson", list(_pieces(path)), [*onward, ("All lessons", "classroom/")])
+        onward = [
+            (tr("Next lesson: {title}", title=one.title), f"classroom/{one.id}") for one in lessons[at + 1 : at + 2]
+        ]
+        body = render("static.lesson", list(_pieces(path)), [*onward, (tr("All lessons"), "classroom/")])
         yield Page(f"lesson-{lesson.id}.html", f"{lesson.title} · Lethe", lesson.summary, body, LESSONS)
 
 
@@ -75,7 +89,8 @@ def _run(path: Path, at_end: bool) -> Any:
     from streamlit.testing.v1 import AppTest
 
     streamlit.logger.set_log_level("ERROR")  # it warns at each run that no browser is there
-    lesson = AppTest.from_file(str(path), default_timeout=LONGEST).run()
+    lesson = AppTest.from_string(SCRIPT.format(language=languages.current(), path=str(path)), default_timeout=LONGEST)
+    lesson.run()
     if at_end:
         for slider in lesson.slider:
             slider.set_value(slider.max)
@@ -104,7 +119,7 @@ def _answers(path: Path) -> dict[str, tuple[int, str]]:
             if one.type == "radio" and str(one.key).startswith(QUESTION):
                 question = one
             elif one.type == "success" and question is not None:
-                right_by_question.setdefault(question.label, (option, one.value.removeprefix("Yes. ")))
+                right_by_question.setdefault(question.label, (option, one.value.removeprefix(tr("Yes. {because}", because=""))))
     if missing := [radio.label for radio in questions if radio.label not in right_by_question]:
         raise LetheError(f"The lesson {path.stem} calls no answer right to: {missing[0]}")
     return right_by_question
@@ -129,7 +144,7 @@ def _piece(one: Any, other: Any, answers: dict[str, tuple[int, str]], key: str) 
             now, then = Markup(one.proto.body), Markup(other.proto.body)
             if now == then:
                 return now
-            return render("static.at", "At the start", now) + render("static.at", "At the end", then)
+            return render("static.at", tr("At the start"), now) + render("static.at", tr("At the end"), then)
         case "iframe":
             match = DRAWN.search(one.proto.srcdoc)
             return Markup(match[1]) if match else Markup()
@@ -142,6 +157,11 @@ def _piece(one: Any, other: Any, answers: dict[str, tuple[int, str]], key: str) 
             return render("static.question", one.label, one.options, right, why)
         case "radio":
             others = [option for option in one.options if option != one.value]
-            return to_html(f"{one.label} Here: **{one.value}**. A classroom shows the others too: {', '.join(others)}.")
+            return to_html(
+                tr(
+                    "{label} Here: **{value}**. A classroom shows the others too: {others}.",
+                    label=one.label, value=one.value, others=", ".join(others),
+                )
+            )  # fmt: skip
         case _:  # sliders and choices, which the lines around them speak of
             return Markup()

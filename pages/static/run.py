@@ -10,6 +10,7 @@ from app.target_choice import targets_in_words
 from app.templating import render
 from backends.api import files, stage_words, verdict
 from backends.api.catalog import Look
+from backends.api.languages import tr
 from backends.api.runs import RunFolder
 from pages.studio.run import TABS, _found, _head, _numbers, _offer, _see
 
@@ -46,31 +47,31 @@ def _bar(site: Site, run: RunFolder, here: str) -> Markup:
     there = {"inside": bool(site.kept_looks(run)), ALONE: bool(site.studio)}
     names = {tab: title for tab, (title, _) in TABS.items() if there.get(tab, True)}
     return render(
-        "static.tabs", [(title, markup.run_address(run.id, tab), tab == here) for tab, title in names.items()]
+        "static.tabs", [(tr(title), markup.run_address(run.id, tab), tab == here) for tab, title in names.items()]
     )
 
 
 def _tabs(site: Site, run: RunFolder) -> Iterator[tuple[str, str, str, Markup]]:
     """(tab, file, title, body) of each page of a run."""
-    yield "see", site.file(run), "See", _samples(run)
+    yield "see", site.file(run), tr("See"), _samples(run)
     entries = site.kept_looks(run)
     for entry in entries:
         body = _inside(run, entry, entries)
         yield "inside", site.file(run, "inside", entry.id), _offer.name_of(entry), body
     back = Markup("{}{}").format(marks.row(run), render("static.part", "comeback", comeback.html(run, "")))
-    yield "back", site.file(run, "back"), TABS["back"][0], back
+    yield "back", site.file(run, "back"), tr(TABS["back"][0]), back
     numbers = _numbers.opened("?" + markup.run_address(run.id).partition("?")[2])
     yield (
         "numbers",
         site.file(run, "numbers"),
-        "Numbers",
-        markup.section("Every number") + render("static.part", "panels", numbers),
+        tr("Numbers"),
+        markup.section(tr("Every number")) + render("static.part", "panels", numbers),
     )
 
 
 def _samples(run: RunFolder) -> Markup:
     """The marks, the board with its slider, the headline numbers, and a closer look."""
-    before_after = board.board(run, _see.reference(run)) or markup.nothing("This run kept no samples.")
+    before_after = board.board(run, _see.reference(run)) or markup.nothing(tr("This run kept no samples."))
     return render("static.see", marks.row(run), before_after, bullets.html(run), _see.closer(run))
 
 
@@ -80,7 +81,7 @@ def _inside(run: RunFolder, entry: Look, entries: list[Look]) -> Markup:
     for group, title in _offer.GROUPS.items():
         mine = [one for one in entries if one.group == group]
         if mine:
-            groups.append((title, markup.run_address(run.id, "inside", inspector=mine[0].id), group == entry.group))
+            groups.append((tr(title), markup.run_address(run.id, "inside", inspector=mine[0].id), group == entry.group))
     ways = [
         (_offer.name_of(one), markup.run_address(run.id, "inside", inspector=one.id), one.id == entry.id)
         for one in entries

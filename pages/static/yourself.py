@@ -9,8 +9,9 @@ from app.spaces._site import YOURSELF, Page, Site
 from app.spaces._words import to_html
 from app.templating import render
 from backends.api.errors import LetheError
+from backends.api.languages import later, tr
 
-TEXT = "Everything shown here was computed. A studio does it again, with other models, methods and targets."
+TEXT = later("Everything shown here was computed. A studio does it again, with other models, methods and targets.")
 
 
 def pages(site: Site) -> Iterator[Page]:
@@ -19,8 +20,8 @@ def pages(site: Site) -> Iterator[Page]:
         (run.id, run_list.what_of(run), run_list.method_of(run), "\n".join(unlearning_card.repeat(run)))
         for run in site.runs
     ]
-    body = render("static.yourself", TEXT, site.studio, to_html(start()), commands)
-    yield Page(YOURSELF, "Run it yourself · Lethe", TEXT, body, YOURSELF)
+    body = render("static.yourself", tr(TEXT), site.studio, to_html(start()), commands)
+    yield Page(YOURSELF, tr("Run it yourself") + " · Lethe", tr(TEXT), body, YOURSELF)
 
 
 def start() -> str:

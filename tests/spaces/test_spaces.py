@@ -82,6 +82,8 @@ def full(tmp_path):
         (("--sdk", "gradio", "--sign-in", "--org", "a\nsdk: static"), ("name of an organisation",)),
         (("--sdk", "static", "--studio", "https://huggingface.co/spaces/a/b"), ("https://user-name.hf.space",)),
         (("--sdk", "static", "--studio", 'https://x.org/"onclick="'), ("give the address",)),
+        (("--sdk", "static", "--lang", "fr"), ("'fr'", "en, de")),
+        (("--sdk", "docker", "--lang", "de"), ("language of each visitor", "--sdk static")),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path, capsys, arguments, words):

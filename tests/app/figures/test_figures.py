@@ -16,7 +16,9 @@ from app import figures, theme, view
 from app.axes import Axis
 from app.figures import heatmaps, points
 from app.figures.tradeoff import HIGH, LETTER, LINE, WIDE, TradeoffPoint, tradeoff
+from backends.api import files, languages
 from backends.api.catalog import Metric
+from backends.api.home import ASSETS
 from backends.api.panels import (
     Bars,
     Heatmap,
@@ -339,3 +341,12 @@ def test_a_piece_of_text_says_its_value_beside_its_colour(value, way, said):
 def test_a_piece_without_a_value_is_plain_text():
     panel = Words(columns=["a"], rows=[[[Piece(text="so", value=math.nan)]]], **WORDS)
     assert "data-way" not in figures.figure(panel)
+
+
+def test_what_came_with_lethe_is_drawn_in_german():
+    """A word that a drawing library knows, as "top right", is no sentence: translated, the drawing fails."""
+    drawn = 0
+    with languages.speaking("de"):
+        for path in sorted((ASSETS / "runs").glob("*/*/*/found.json")):
+            drawn += len(view.panels(files.read_json(path)["panels"], path.parents[2]))
+    assert drawn > 100_000
