@@ -1,5 +1,6 @@
 """Every number of one run or two in tables by what it tells, with direction, goal and where it stands in the run's folder."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -29,6 +30,9 @@ BETTER: Final = {
 }
 
 
+ATTACKER: Final = "attack_accuracy"  # the part of a metric that says how good its attacker is, in percent
+
+
 def tables(folders: Sequence[RunFolder]) -> Markup:
     """The tables, open; a group without a metric is left out."""
     entries = {entry.id: entry for entry in catalog.load().metrics}
@@ -55,6 +59,7 @@ def _row(name: str, each: Sequence[Measured | None], entry: catalog.Metric | Non
     return {
         "title": (entry.title if entry else one.title) or name,
         "summary": entry.summary if entry else "",
+        "note": _of_attacker([metric for metric in each if metric is not None]),
         "values": [
             (theme.large(getattr(metric, when) if metric else None, one.unit), run_results.where(name, when))
             for when, metric in value
@@ -63,6 +68,17 @@ def _row(name: str, each: Sequence[Measured | None], entry: catalog.Metric | Non
         "far": aim is not None and aim.far,
         "direction": better,
     }
+
+
+def _of_attacker(measured: Sequence[Measured]) -> str:
+    """How good the attacker behind a number is, at most; empty where it has none."""
+    right = [one.parts.get("after", {}).get(ATTACKER) for one in measured if not math.isnan(one.after)]
+    known = [share for share in right if share is not None]
+    return (
+        tr("its attacker is right in {share} of cases; 50 % is guessing", share=theme.percent(max(known)))
+        if known
+        else ""
+    )
 
 
 def parts(folders: Sequence[RunFolder]) -> Markup:

@@ -57,6 +57,16 @@ def test_a_missing_number_is_never_shown_as_one(run):
     assert row.strip().startswith("1 % not measured")
 
 
+def test_how_good_the_attacker_behind_a_number_is_stands_beside_it(run):
+    said = "its attacker is right in 53 % of cases; 50 % is guessing"
+    assert said not in plain(str(_numbers.opened(f"?id={FIRST}")))  # nothing was measured
+    metrics = files.read_json(run.path / "metrics.json")
+    metrics["third"] |= {"after": 12.0}
+    files.write_json(run.path / "metrics.json", metrics)
+    row = plain(str(_numbers.opened(f"?id={FIRST}"))).split("Never measured")[1]
+    assert row.strip().startswith(said)
+
+
 def test_a_number_far_from_its_goal_is_marked_and_one_near_it_is_not(run):
     metrics = files.read_json(run.path / "metrics.json")
     metrics["first"] |= {"after": 60.0}
