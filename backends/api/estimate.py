@@ -7,7 +7,7 @@ this machine took for the runs that it did. Nothing known is said as nothing, no
 
 from functools import cache
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from pydantic import BaseModel
@@ -88,7 +88,8 @@ def estimate(
     """What the job will need, or None where nothing like it was measured.
 
     The median of earlier jobs of this method on this model, with the time of the method taken as proportional to its
-    epochs, steps and rounds, and, where `forget_count` is given, to the items of an epoch.
+    epochs, steps and rounds, and, where `forget_count` is given, to the items of an epoch. Opening and measuring take what they usually
+    took here; by a shipped table, whose jobs share what was measured of the original, as long as in its slower quarter.
 
     Args:
         model: id of the model.
@@ -103,7 +104,8 @@ def estimate(
         if past:
             memory = [job.memory for job in past if job.memory]
             return Estimate(
-                seconds=median(job.seconds * _length_ratio(params, forget_count, job) + job.around for job in past),
+                seconds=median(job.seconds * _length_ratio(params, forget_count, job) for job in past)
+                + _around([job.around for job in past], here=where == "here"),
                 memory=median(memory) if memory else None,
                 here=where == "here",
                 whole=all(job.around for job in past),
@@ -111,6 +113,11 @@ def estimate(
                 where=_hardware_words(past[0]),
             )
     return None
+
+
+def _around(seconds: list[float], *, here: bool) -> float:
+    """Seconds for opening and measuring, by those of earlier jobs."""
+    return median(seconds) if here or len(seconds) < 2 else quantiles(seconds, n=4, method="inclusive")[2]
 
 
 def _on_processor(past: list[Past]) -> list[Past]:

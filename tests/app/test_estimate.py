@@ -51,6 +51,16 @@ def test_only_the_method_grows_with_epochs_and_with_what_is_asked(job, asked, se
     assert found is not None and found.seconds == pytest.approx(seconds)
 
 
+def test_the_first_job_of_a_table_tells_what_opening_and_measuring_take():
+    """Its later jobs share what the first measured of the original; here that was measured already."""
+    jobs = [past(around=around) for around in (2.0, 20.0, 2.0, 2.0, 20.0)]
+    there, here = (
+        estimate("x", "npo", {"epochs": 10}, known)
+        for known in ({"here": [], "shipped": jobs}, {"here": jobs, "shipped": []})
+    )
+    assert there is not None and here is not None and (there.seconds, here.seconds) == (30.0, 12.0)
+
+
 def test_a_processor_counts_before_a_gpu_and_it_is_said_which_it_was():
     gpu = past(seconds=1.0, device="cuda (NVIDIA H100 80GB HBM3)", threads=1)
     one = past(device="cpu (Some Chip)", threads=1)
