@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ..api import families
 from ..api.panels import AnyPanel, Lines, Role, Series, When
+from ..core import alignment
 from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..core.task import Index
@@ -87,18 +88,7 @@ def _noun(look: InspectContext[Any]) -> str:
 
 def cka(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Linear CKA of two Gram matrices [n, n] of the same n items, 0..1; NaN where one is constant or not a number."""
-    a, b = _centred(one), _centred(other)
-    size = math.sqrt(float((a * a).sum())) * math.sqrt(float((b * b).sum()))
-    return min(1.0, float((a * b).sum()) / size) if size > 0 and math.isfinite(size) else math.nan
-
-
-def _centred(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """H G H: the Gram matrix of centred features, by subtracting means; rounding left of a constant one is taken for 0."""
-    if not np.isfinite(gram).all():
-        return np.full_like(gram, np.nan)
-    means = gram.mean(0)
-    centred = gram - means - means[:, None] + means.mean()
-    return centred if np.abs(centred).max() > 1e-9 * np.abs(gram).max() else np.zeros_like(gram)
+    return float(alignment.cka(torch.from_numpy(one), torch.from_numpy(other)))
 
 
 def _curve(one: Grams, other: Grams) -> dict[str, float]:

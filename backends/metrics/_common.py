@@ -39,6 +39,11 @@ def of_tampering(*kinds: str) -> Callable[[ClassifierTask], str]:
     return lacks
 
 
+def of_guidance(task: ClassifierTask) -> str:
+    """Says why a metric of guidance is none of a task's."""
+    return "" if "test_unguided" in task.parts else "No network was guided."
+
+
 def predictions(logits: Floats) -> NDArray[np.int64]:
     """Predicted class, [n] from logits [n, classes]; -1, which is never right, where a logit is not finite."""
     broken = ~np.isfinite(logits).all(1)

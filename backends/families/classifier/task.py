@@ -123,7 +123,8 @@ class Classifier:
             AutoConfig,
         )
 
-        from . import tiled_vit as tiled_vit  # makes an architecture known to transformers
+        from . import plain_net as plain_net  # makes an architecture known to transformers
+        from . import tiled_vit as tiled_vit  # and another
 
         try:
             config = AutoConfig.from_pretrained(self.folder, trust_remote_code=False)

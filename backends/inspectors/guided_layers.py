@@ -1,0 +1,150 @@
+"""Guided layers: what a guide changed, in curves beside the same network without it, and layer by layer."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..api import run_outputs
+from ..api.panels import AnyPanel, Heatmap, Lines, Role, Series, Verdict
+from ..core.evidence import InspectContext
+from ..core.registry import Params, inspector
+from ..families.classifier import guiding
+from ..families.classifier.guiding import NONE_MADE, Guided
+from ..families.classifier.task import Classifier
+from ._common import percent
+
+ROLES: tuple[Role, ...] = ("forget", "neighbour", "unrelated")
+
+
+class GuidedLayers(Params):
+    """Nothing to set."""
+
+
+def _none_made(look: InspectContext[Classifier]) -> str:
+    return "" if run_outputs.method_arrays(look.run, guiding.MADE) is not None else NONE_MADE
+
+
+@inspector(
+    id="guided_layers",
+    lacks=_none_made,
+    title="Guided layers: what did the guide change?",
+    summary="Accuracy and loss of the guided network beside the same one without a guide, and how alike its layers and the guide's see images (CKA), before and after.",
+    source={
+        "title": "Subramaniam et al., Training the Untrainable, NeurIPS 2025",
+        "url": "https://arxiv.org/abs/2410.20035",
+        "code": "https://github.com/vsubramaniam851/untrainable-networks",
+    },
+    needs=("classes", "hidden states"),
+    order=27,
+    group="change",
+    quick=True,
+)
+def guided_layers(look: InspectContext[Classifier], params: GuidedLayers) -> list[AnyPanel]:
+    """Curves by pass, and linear CKA of each layer with each of the guide, on up to 512 test images, as the run kept them.
+
+    All networks began with the same weights and saw the same batches. CKA depends on how many images it is of: while the networks learned
+    it was of a batch, which reads higher.
+    """
+    if _none_made(look):
+        how = "Networks that learned with and without a guide, where a run guided any."
+        return [Verdict(title="What did the guide change?", how=how, says=NONE_MADE, sign="unknown")]
+    made = Guided.read(look.run)
+    count = min(guiding.REPORTED, int(made.images[1]))
+    guide = str(made.guide[0])
+    panels: list[AnyPanel] = [_accuracy(made), _loss(made)]
+    panels.append(
+        _matrix(
+            "Before training",
+            made.before,
+            f"The first weights, which all networks began with, see {count} test images as the guide ({guide}) does to {_paired(made.before):.2f}, the mean over the pairs that are compared.",
+        )
+    )
+    order = [1, 0, *range(2, len(made.names))] if len(made.names) > 1 else [0]
+    for at in order[:2]:
+        name, after = str(made.names[at]), made.after[at]
+        moved = _paired(after) - _paired(made.before)
+        panels.append(
+            _matrix(
+                f"After training: {name}",
+                after,
+                f"Over the pairs that are compared the mean is {_paired(after):.2f}, {moved:+.2f} beside the first weights.",
+            )
+        )
+    return panels
+
+
+def _accuracy(made: Guided) -> Lines:
+    """Testing accuracy by pass, solid, and that on what is learned from, dotted."""
+    series = []
+    for at, name in enumerate(map(str, made.names)):
+        role = ROLES[at % len(ROLES)]
+        series += [
+            Series(name=f"{name}: on test images", values=_numbers(made.test[at]), role=role),
+            Series(name=f"{name}: on what it learns from", values=_numbers(made.train[at]), role=role, dotted=True),
+        ]
+    ends = [
+        f"{name} {percent(float(test))} of test images and {percent(float(train))} of those it learned from"
+        for name, (train, test) in zip(map(str, made.names), made.ends, strict=True)
+    ]
+    finding = f"At the end right: {'; '.join(ends)}."
+    if len(made.names) > 1:
+        gain = float(made.ends[0, 1] - made.ends[1, 1])
+        finding = f"{finding} The guide ({made.guide[0]}) {'brings' if gain > 0 else 'costs' if gain < 0 else 'changes'} {abs(gain):.1f} points."
+    return Lines(
+        title="Accuracy with and without the guide",
+        how="Solid: test images that no network saw. Dotted: the images it learns from, as it meets them. The further apart the two lines of a network, the more it learns by heart. "
+        "All began with the same weights and saw the same batches.",
+        says=finding,
+        x=_passes(made),
+        series=series,
+        x_title="passes",
+        y_title="%",
+    )
+
+
+def _loss(made: Guided) -> Lines:
+    """Cross-entropy by pass, without the distance."""
+    ends = ", ".join(f"{name} {loss[-1]:.3f}" for name, loss in zip(map(str, made.names), made.loss, strict=True))
+    return Lines(
+        title="Loss with and without the guide",
+        how="Cross-entropy on the images a network learns from, without what the guide adds.",
+        says=f"In the last pass: {ends}.",
+        x=_passes(made),
+        series=[
+            Series(name=str(name), values=_numbers(made.loss[at]), role=ROLES[at % len(ROLES)])
+            for at, name in enumerate(made.names)
+        ],
+        x_title="passes",
+        y_title="cross-entropy",
+    )
+
+
+def _matrix(title: str, cka: NDArray[np.float32], says: str) -> Heatmap:
+    layers, guides = cka.shape
+    return Heatmap(
+        title=title,
+        how="Each row is a layer of the network, each column one of the guide, from input to output: 1 where both see the images alike (linear CKA), up to turning and scaling.",
+        says=says,
+        rows=[f"layer {at + 1}" for at in range(layers)],
+        columns=[f"guide {at + 1}" for at in range(guides)],
+        z=[_numbers(row) for row in cka],
+        row_title="network",
+        column_title="guide",
+        most=1.0,
+        numbers=True,
+    )
+
+
+def _paired(cka: NDArray[np.float32]) -> float:
+    """The mean over the pairs of layers that are compared while a network learns."""
+    pairs = guiding.layer_map(*cka.shape)
+    return float(np.mean([cka[own, other] for other, own in enumerate(pairs)]))
+
+
+def _passes(made: Guided) -> list[float]:
+    return [float(at + 1) for at in range(made.loss.shape[1])]
+
+
+def _numbers(values: NDArray[np.float32]) -> list[float | None]:
+    return [None if math.isnan(one) else float(one) for one in values]
