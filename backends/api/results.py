@@ -33,6 +33,7 @@ class Subject(BaseModel):
         again: the method is training again itself.
         corrects: what was done to the training images, in words, where that is to be undone.
         manipulates: the same, where the job did it and trained on them.
+        guides: the model learned beside a guide; nothing was to be forgotten.
         protects: the forget set was to be kept from being learned; the unlearned model is an attacker's who trained on it.
     """
 
@@ -49,6 +50,7 @@ class Subject(BaseModel):
     corrects: str = ""
     protects: bool = False
     manipulates: str = ""
+    guides: bool = False
 
 
 class Fitted(BaseModel):

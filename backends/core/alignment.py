@@ -30,4 +30,5 @@ def centred(matrix: Tensor) -> Tensor:
 def cka(one: Tensor, other: Tensor) -> Tensor:
     """Linear CKA of two Gram matrices [n, n] of the same n items, 0..1, with a gradient; NaN where one is constant or not a number."""
     a, b = centred(one), centred(other)
-    return ((a * b).sum() / (a.norm() * b.norm())).clamp(max=1)
+    similarity: Tensor = (a * b).sum() / (a.norm() * b.norm())
+    return similarity.clamp(max=1)

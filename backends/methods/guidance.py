@@ -63,7 +63,9 @@ class Guidance(Params):
         le=4096,
         description="Images at least in a step, or all there are; CKA of fewer than 64 says too little.",
     )
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Step size of Adam.")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, le=1, description="Step size of Adam; it falls to a tenth after every 30 passes."
+    )
     beside: Literal["unguided", "unguided and untrained guide"] = Field(
         default="unguided and untrained guide",
         description="Which networks learn besides, from the same first weights and batches, to compare with.",
@@ -94,7 +96,7 @@ class Guidance(Params):
     words=WORDS,
     departures=(
         "Networks of 0.3 M parameters learn from some thousand images of 28 x 28, where the paper trains networks of 10 layers, 4,096 wide, on ImageNet. What is compared is the "
-        "output of each stage or block (hidden states), not of every layer. Adam keeps its step size (x 0.1 every 30 epochs there), and nothing is augmented, so that guide and network see the same. "
+        "output of each stage or block (hidden states), not of every layer. Nothing is augmented, so that guide and network see the same. "
         "The batch norm of an untrained guide takes its means from training images; random pixels are shown to network and guide alike. "
         "A guide that was trained on the same images alone is ours: one as it came has seen those that are left out. RSA, the other distance of the code, is not built. "
         "What the paper claims came out in part: docs/results/guidance.md."
@@ -117,16 +119,15 @@ def guidance(run: Run[Classifier], params: Guidance) -> None:
     kind = "trained" if params.guide == "none" else params.guide
     guide = _guide(run, guide_task, kind)
     renew(run)
-    pupils, optimizers = [], {}
+    count = max(1, run.size("keep") // params.batch_size)
+    pupils: list[Pupil] = []
     for name, its_guide in _networks(run, params, guide, guide_task).items():
         network = run.model if not pupils else run.fresh()
-        recipe = guiding.as_parameters(task.recipe, params.learning_rate)
-        optimizer, _ = optimizer_and_schedule(network, recipe, 1)
-        optimizers[f"optimizer {name}"] = optimizer
-        pupils.append(Pupil(name, network, optimizer, its_guide))
+        optimizer, schedule = guiding.optimizer_and_schedule(network, params.learning_rate, count)
+        pupils.append(Pupil(name, network, optimizer, schedule, its_guide))
     reported = task.parts["test"][:: max(1, len(task.parts["test"]) // guiding.REPORTED)][: guiding.REPORTED]
     before = run.cached("compare first", lambda: guiding.similarity(task, run.model, guide_task, guide, reported))
-    course = _learn(run, params, pupils, guide_task, optimizers)
+    course = _learn(run, params, pupils, guide_task, count)
 
     def compare() -> dict[str, Any]:
         return {
@@ -141,7 +142,7 @@ def guidance(run: Run[Classifier], params: Guidance) -> None:
     found = run.cached("compare", compare)
     course.load_state_dict(found["course"])
     of = [run.size("keep"), run.size("test")]
-    ends = [[100 * len(ids) / max(1, count) for ids, count in zip(each, of, strict=True)] for each in found["right"]]
+    ends = [[100 * len(ids) / max(1, all_) for ids, all_ in zip(each, of, strict=True)] for each in found["right"]]
     run.keep_made(
         guiding.MADE,
         course.arrays
@@ -202,24 +203,23 @@ def _train_guide(run: Run[Classifier], task: Classifier, model: nn.Module) -> No
             batch = task.batch(part, augment=True)
             loss = task.loss(task.forward(model, batch.x), batch.y)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
             run.report("the guide learns", epoch * count + step, GUIDE_EPOCHS * count)
 
 
-def _learn(
-    run: Run[Classifier], params: Guidance, pupils: list[Pupil], guide_task: Classifier, optimizers: dict[str, Any]
-) -> Course:
-    """All networks, batch by batch, each with its own guide."""
+def _learn(run: Run[Classifier], params: Guidance, pupils: list[Pupil], guide_task: Classifier, count: int) -> Course:
+    """All networks, batch by batch, each with its own guide; `count` batches a pass."""
     task, course = run.task, Course(len(pupils), params.epochs)
-    saved: dict[str, Stateful] = {**optimizers, "course": course}
-    saved |= {f"network {one.name}": one.network for one in pupils[1:]}
-    asked = task.parts["test"][:: max(1, len(task.parts["test"]) // ASKED)]
-    count = max(1, run.size("keep") // params.batch_size)
-    size = -(-run.size("keep") // count)  # split evenly, none is smaller than asked for
+    saved: dict[str, Stateful] = {"course": course}
     for one in pupils:
+        saved |= {f"optimizer {one.name}": one.optimizer, f"schedule {one.name}": one.schedule}
+        if one.network is not run.model:
+            saved[f"network {one.name}"] = one.network
         one.network.train()
+    asked = task.parts["test"][:: max(1, len(task.parts["test"]) // ASKED)]
+    size = -(-run.size("keep") // count)  # split evenly, none is smaller than asked for
     for batch in run.epochs("learn", ["keep"] * params.epochs, size, saved, augment=False):
         guides = params.guide != "none" and not (params.stop_after and batch.step >= params.stop_after)
         shown = guiding.shown_to(task, guide_task, batch, noise=params.noise) if guides else None

@@ -10,6 +10,7 @@ from scipy.special import entr, softmax
 
 from ..core.evidence import Evidence, Score
 from ..core.task import ClassifierTask
+from ..families.classifier.guided import CONTROL
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 
@@ -41,7 +42,7 @@ def of_tampering(*kinds: str) -> Callable[[ClassifierTask], str]:
 
 def of_guidance(task: ClassifierTask) -> str:
     """Says why a metric of guidance is none of a task's."""
-    return "" if "test_unguided" in task.parts else "No network was guided."
+    return "" if CONTROL in task.parts else "No network was guided."
 
 
 def predictions(logits: Floats) -> NDArray[np.int64]:

@@ -54,7 +54,12 @@ def test_pictures_need_a_judge(inspector, tmp_path):
 def test_everything_else_lacks_nothing(toy_folder, tmp_path):
     task = toy.task(toy_folder)
     fits = [one for one in registry.entries("inspectors").values() if one.entry.works_with.get("classifier") is True]
-    assert {one.id for one in fits if lacks(one.id, task, tmp_path)} == {"attackers", "input_guard", "slice_tiles"}
+    assert {one.id for one in fits if lacks(one.id, task, tmp_path)} == {
+        "attackers",
+        "guided_layers",
+        "input_guard",
+        "slice_tiles",
+    }
 
 
 def test_steps_are_told_before_and_after_each(toy_folder, tmp_path):
@@ -74,4 +79,4 @@ def test_every_look_into_a_classifier_tells_where_it_stands(toy_folder, tmp_path
             looks.found(one.id, seen)
             counted = [said for said in heard if said[2]]
             assert all(0 <= done <= of for _, done, of in counted)
-            assert heard or one.id in ("attackers", "input_guard", "slice_tiles"), one.id
+            assert heard or one.id in ("attackers", "guided_layers", "input_guard", "slice_tiles"), one.id

@@ -22,6 +22,7 @@ def test_the_embedded_models_are_found_by_id():
         "authors-moe",
         "diabetes-net",
         "emoji-sd",
+        "fashion-mlp",
         "fashion-resnet",
         "fashion-resnet-swap",
         "fashion-resnet-trigger",

@@ -12,7 +12,7 @@ from ...api.marks import UNCHANGED, Mark, gone
 from ...api.numbers import Finding, Numbers, Subject
 from ...api.spec import JobSpec
 from ...api.stages import Stage
-from . import targets
+from . import guided, targets
 from .choosing import ImageChoosing
 from .verdict import MEASURED, forgotten, of_images, retained, verdict
 
@@ -36,6 +36,8 @@ class Classifier(Family):
     choosing = ImageChoosing()
     measured = MEASURED
     headlines = (
+        Headline("guidance_gain"),
+        Headline("generalization_gap"),
         Headline("corrected_accuracy"),
         Headline("attack_success_rate"),
         Headline("unlearning_accuracy"),
@@ -99,6 +101,8 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
         return verdict(numbers, about, findings)
 
     def marks(self, numbers: Numbers, about: Subject) -> tuple[Mark, Mark, Mark]:
+        if about.guides:
+            return guided.marks(numbers)
         first = UNCHANGED if about.unchanged else forgotten(numbers, about)
         third = TO_REPAIR if about.manipulates else gone(about)
         return first, retained(numbers, about), third
@@ -118,6 +122,7 @@ pixel_values = processor(image, return_tensors="pt")["pixel_values"]  # of a PIL
             "by_class": classes,
             "manipulates" if method.teaches else "corrects": tampered.how.words if tampered else "",
             "protects": method.stage == "protect",
+            "guides": guided.CONTROL in task.parts,
         }
 
     def about_earlier(

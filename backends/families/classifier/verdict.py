@@ -7,7 +7,7 @@ from ...api.goals import HURT, NAMED, NEAR
 from ...api.languages import later, plural, tr
 from ...api.marks import Mark, beside, intact
 from ...api.numbers import CAVEAT, HIDDEN, MOST, Finding, Numbers, Subject, share, signed
-from . import corrected, protected
+from . import corrected, guided, protected
 
 MEASURED = ("unlearning_accuracy", "remaining_accuracy", "testing_accuracy", "class_accuracy")
 
@@ -22,6 +22,8 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
             )
             + "."
         )
+    if about.guides:
+        return "; ".join([guided.clause(numbers, about), guided.caveat(), *more]) + "."
     if about.manipulates:
         return "; ".join([corrected.manipulated_clause(numbers, about), _retain_clause(numbers, about), *more]) + "."
     if about.protects:

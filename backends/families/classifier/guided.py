@@ -1,0 +1,82 @@
+"""Marks and clauses about a network that learned beside a guide: it is compared with the same one without, and nothing was to be forgotten."""
+
+from math import isnan
+from typing import Final
+
+from ...api.goals import NEAR
+from ...api.languages import tr
+from ...api.marks import Mark
+from ...api.numbers import Numbers, Subject, share, signed
+
+CONTROL: Final = "test_unguided"  # the part of test images that the same network without a guide gives their class
+GAIN, GAP, NEW = "guidance_gain", "generalization_gap", "testing_accuracy"
+
+
+def marks(numbers: Numbers) -> tuple[Mark, Mark, Mark]:
+    """Whether the guide helped; whether the network learns by heart; and that nothing was to be forgotten."""
+    return (
+        _helped(numbers),
+        _by_heart(numbers),
+        Mark("unknown", tr("Not asked"), rule=tr("Nothing was to be forgotten.")),
+    )
+
+
+def _part(numbers: Numbers, metric: str, part: str) -> float:
+    one = numbers.metrics.get(metric)
+    return one.parts.get("after", {}).get(part, float("nan")) if one else float("nan")
+
+
+def _helped(numbers: Numbers) -> Mark:
+    gain, alone = numbers.value(GAIN, "after"), _part(numbers, GAIN, "unguided")
+    if isnan(gain):
+        return Mark("unknown", tr("Not measured"))
+    rule = tr(
+        "Yes: at least {near:g} points more of the test images right than the same network from the same weights without a guide. Partly: more by less than that, which another seed can turn.",
+        near=NEAR,
+    )
+    number = tr("{share} right on new images", share=share(numbers.value(NEW, "after")))
+    beside = tr("{alone} without a guide", alone=share(alone))
+    if gain >= NEAR:
+        return Mark("yes", tr("Yes"), number, beside, rule, GAIN)
+    return Mark("partly" if gain > 0 else "no", tr("A little") if gain > 0 else tr("No"), number, beside, rule, GAIN)
+
+
+def _by_heart(numbers: Numbers) -> Mark:
+    gap, alone = numbers.value(GAP, "after"), _part(numbers, GAP, "unguided")
+    if isnan(gap):
+        return Mark("unknown", tr("Not measured"))
+    return Mark(
+        "unknown",
+        tr("Not asked"),
+        tr("train-test gap {gap} points", gap=f"{gap:.1f}"),
+        tr("{gap} without a guide", gap=f"{alone:.1f}"),
+        tr("All weights are new, so there is no rest that should stay intact. The smaller the gap between training and testing accuracy, the less was learned by heart."),
+        GAP,
+    )  # fmt: skip
+
+
+def clause(numbers: Numbers, about: Subject) -> str:
+    """What the guide brought, and what became of the gap."""
+    gain, alone = numbers.value(GAIN, "after"), _part(numbers, GAIN, "unguided")
+    if isnan(gain):
+        return tr("Whether the guide helped was not measured")
+    after = numbers.value(NEW, "after")
+    sentence = tr(
+        "Beside its guide it learned to give {after} of the test images their class, {alone} without one ({gain} points)",
+        after=share(after),
+        alone=share(alone),
+        gain=signed(gain),
+    )
+    gap, gap_alone = numbers.value(GAP, "after"), _part(numbers, GAP, "unguided")
+    if isnan(gap):
+        return sentence
+    return sentence + tr(
+        "; the gap to what it learned from is {gap} points, {alone} without one",
+        gap=f"{gap:.1f}",
+        alone=f"{gap_alone:.1f}",
+    )
+
+
+def caveat() -> str:
+    """What it does not prove."""
+    return tr("this is one seed, and a guide that knows images which are left out passes on what it knows of them")
