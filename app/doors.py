@@ -13,12 +13,13 @@ from backends.api.runs import RunFolder
 
 @dataclass(frozen=True)
 class Door:
-    """One way in: its name, the sentence below it, where it leads, and the name of its drawing."""
+    """One way in: its name, the sentence below it, where it leads, and the name of its drawing; `also` are further places, by name."""
 
     name: str
     text: str
     to: str
     icon: str
+    also: tuple[tuple[str, str], ...] = ()
 
 
 def doors(run_id: str) -> list[Door]:
@@ -44,6 +45,13 @@ def _example(entries: Catalog, stage: str) -> RunFolder | None:
     return next((run for run in runs.visible() if run.shipped and run.spec.method in ids), None)
 
 
+def _examples(entries: Catalog, stage: str) -> list[tuple[str, RunFolder]]:
+    """The first finished run that came with Lethe of each method of this stage, with the method's short name."""
+    shipped = [run for run in runs.visible() if run.shipped]
+    each = [(one, next((run for run in shipped if run.spec.method == one.id), None)) for one in entries.methods]
+    return [(one.short, run) for one, run in each if one.stage == stage and run is not None]
+
+
 def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:
     example = _example(entries, "protect")
     if example is not None:
@@ -63,10 +71,10 @@ def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:
 
 
 def _learn(entries: Catalog, run_id: str) -> Iterator[Door]:
-    example = _example(entries, "learn")
-    if example is not None:
-        text = tr("From images manipulated on purpose: look")
-        yield Door(tr("Learn"), text, markup.run_address(example.id), "book")
+    shown = _examples(entries, "learn")
+    if shown:
+        (first, to), *others = [(short, markup.run_address(run.id)) for short, run in shown]
+        yield Door(tr("Learn"), first, to, "book", tuple(others))
         return
     method = next((method for method in entries.methods if method.reference), None)
     if method is not None:

@@ -1,6 +1,7 @@
 """Guided layers: what a guide changed, in curves beside the same network without it, and layer by layer."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,28 +51,8 @@ def guided_layers(look: InspectContext[Classifier], params: GuidedLayers) -> lis
         how = "Networks that learned with and without a guide, where a run guided any."
         return [Verdict(title="What did the guide change?", how=how, says=NONE_MADE, sign="unknown")]
     made = Guided.read(look.run)
-    count = min(guiding.REPORTED, int(made.images[1]))
-    guide = str(made.guide[0])
-    panels: list[AnyPanel] = [_accuracy(made), _loss(made)]
-    panels.append(
-        _matrix(
-            "Before training",
-            made.before,
-            f"The first weights, which all networks began with, see {count} test images as the guide ({guide}) does to {_paired(made.before):.2f}, the mean over the pairs that are compared.",
-        )
-    )
-    order = [1, 0, *range(2, len(made.names))] if len(made.names) > 1 else [0]
-    for at in order[:2]:
-        name, after = str(made.names[at]), made.after[at]
-        moved = _paired(after) - _paired(made.before)
-        panels.append(
-            _matrix(
-                f"After training: {name}",
-                after,
-                f"Over the pairs that are compared the mean is {_paired(after):.2f}, {moved:+.2f} beside the first weights.",
-            )
-        )
-    return panels
+    order = [1, 0] if len(made.names) > 1 else [0]
+    return [_accuracy(made), _loss(made), _first(made), *(_last(made, at) for at in order)]
 
 
 def _accuracy(made: Guided) -> Lines:
@@ -83,19 +64,13 @@ def _accuracy(made: Guided) -> Lines:
             Series(name=f"{name}: on test images", values=_numbers(made.test[at]), role=role),
             Series(name=f"{name}: on what it learns from", values=_numbers(made.train[at]), role=role, dotted=True),
         ]
-    ends = [
-        f"{name} {percent(float(test))} of test images and {percent(float(train))} of those it learned from"
-        for name, (train, test) in zip(map(str, made.names), made.ends, strict=True)
-    ]
-    finding = f"At the end right: {'; '.join(ends)}."
-    if len(made.names) > 1:
-        gain = float(made.ends[0, 1] - made.ends[1, 1])
-        finding = f"{finding} The guide ({made.guide[0]}) {'brings' if gain > 0 else 'costs' if gain < 0 else 'changes'} {abs(gain):.1f} points."
+    (kept, tested), alone = made.ends[0], made.ends[min(1, len(made.ends) - 1)]
     return Lines(
         title="Accuracy with and without the guide",
         how="Solid: test images that no network saw. Dotted: the images it learns from, as it meets them. The further apart the two lines of a network, the more it learns by heart. "
         "All began with the same weights and saw the same batches.",
-        says=finding,
+        says=f"At the end the guide ({made.guide[0]}) makes a difference of {tested - alone[1]:+.1f} points: {percent(float(tested))} of the test images are right with it and {percent(float(alone[1]))} without; "
+        f"of the images they learned from, {percent(float(kept))} and {percent(float(alone[0]))}.",
         x=_passes(made),
         series=series,
         x_title="passes",
@@ -120,20 +95,42 @@ def _loss(made: Guided) -> Lines:
     )
 
 
-def _matrix(title: str, cka: NDArray[np.float32], says: str) -> Heatmap:
-    layers, guides = cka.shape
+def _first(made: Guided) -> Heatmap:
+    """CKA of the first weights."""
     return Heatmap(
-        title=title,
+        title="Layers before training",
         how="Each row is a layer of the network, each column one of the guide, from input to output: 1 where both see the images alike (linear CKA), up to turning and scaling.",
-        says=says,
-        rows=[f"layer {at + 1}" for at in range(layers)],
-        columns=[f"guide {at + 1}" for at in range(guides)],
-        z=[_numbers(row) for row in cka],
-        row_title="network",
-        column_title="guide",
-        most=1.0,
-        numbers=True,
+        says=f"All networks began with these weights. Over the pairs that are compared while they learn the mean is {_paired(made.before):.2f}, on {_reported(made)} test images.",
+        **_cells(made.before),
     )
+
+
+def _last(made: Guided, at: int) -> Heatmap:
+    """CKA of one of the networks afterwards."""
+    after = made.after[at]
+    return Heatmap(
+        title=f"Layers after training: {made.names[at]}",
+        how="Each row is a layer of the network, each column one of the guide, from input to output: 1 where both see the images alike (linear CKA), up to turning and scaling.",
+        says=f"Over the pairs that are compared the mean is {_paired(after):.2f}, {_paired(after) - _paired(made.before):+.2f} beside the first weights, on {_reported(made)} test images.",
+        **_cells(after),
+    )
+
+
+def _cells(cka: NDArray[np.float32]) -> dict[str, Any]:
+    layers, guides = cka.shape
+    return {
+        "rows": [f"layer {at + 1}" for at in range(layers)],
+        "columns": [f"guide {at + 1}" for at in range(guides)],
+        "z": [_numbers(row) for row in cka],
+        "row_title": "network",
+        "column_title": "guide",
+        "most": 1.0,
+        "numbers": True,
+    }
+
+
+def _reported(made: Guided) -> int:
+    return min(guiding.REPORTED, int(made.images[1]))
 
 
 def _paired(cka: NDArray[np.float32]) -> float:

@@ -148,8 +148,8 @@ def test_the_look_shows_curves_and_layers(finished, made, tmp_path):
     accuracy, loss, before, unguided, guided = guided_layers(look, GuidedLayers())
     assert [len(one.series) for one in (accuracy, loss)] == [6, 3]
     assert all(len(one.values) == QUICK["epochs"] for one in (*accuracy.series, *loss.series))
-    assert f"unguided {made['ends'][1, 1]:g} % of test images" in accuracy.says
-    assert f"brings {made['ends'][0, 1] - made['ends'][1, 1]:.1f} points" in accuracy.says
+    assert f"difference of {made['ends'][0, 1] - made['ends'][1, 1]:+.1f} points" in accuracy.says
+    assert f"{made['ends'][1, 1]:g} % without" in accuracy.says
     np.testing.assert_allclose(guided.z, made["after"][0], atol=1e-6)
     np.testing.assert_allclose(unguided.z, made["after"][1], atol=1e-6)
     np.testing.assert_allclose(before.z, made["before"], atol=1e-6)
