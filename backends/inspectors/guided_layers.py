@@ -52,30 +52,43 @@ def guided_layers(look: InspectContext[Classifier], params: GuidedLayers) -> lis
         return [Verdict(title="What did the guide change?", how=how, says=NONE_MADE, sign="unknown")]
     made = Guided.read(look.run)
     order = [1, 0] if len(made.names) > 1 else [0]
-    return [_accuracy(made), _loss(made), _first(made), *(_last(made, at) for at in order)]
+    return [_tested(made), _learned(made), _loss(made), _first(made), *(_last(made, at) for at in order)]
 
 
-def _accuracy(made: Guided) -> Lines:
-    """Testing accuracy by pass, solid, and that on what is learned from, dotted."""
-    series = []
-    for at, name in enumerate(map(str, made.names)):
-        role = ROLES[at % len(ROLES)]
-        series += [
-            Series(name=f"{name}: on test images", values=_numbers(made.test[at]), role=role),
-            Series(name=f"{name}: on what it learns from", values=_numbers(made.train[at]), role=role, dotted=True),
-        ]
+def _tested(made: Guided) -> Lines:
+    """Testing accuracy by pass."""
     (kept, tested), alone = made.ends[0], made.ends[min(1, len(made.ends) - 1)]
     return Lines(
         title="Accuracy with and without the guide",
-        how="Solid: test images that no network saw. Dotted: the images it learns from, as it meets them. The further apart the two lines of a network, the more it learns by heart. "
-        "All began with the same weights and saw the same batches.",
+        how="How often each network is right on test images that none of them saw. All began with the same weights and saw the same batches.",
         says=f"At the end the guide ({made.guide[0]}) makes a difference of {tested - alone[1]:+.1f} points: {percent(float(tested))} of the test images are right with it and {percent(float(alone[1]))} without; "
         f"of the images they learned from, {percent(float(kept))} and {percent(float(alone[0]))}.",
         x=_passes(made),
-        series=series,
+        series=_each(made, made.test),
         x_title="passes",
-        y_title="%",
+        y_title="% right",
     )
+
+
+def _learned(made: Guided) -> Lines:
+    """Accuracy on what is learned from, by pass."""
+    return Lines(
+        title="Accuracy on what is learned from",
+        how="How often each network is right on the images it learns from, as it meets them. The further above the accuracy on test images, the more it learns by heart.",
+        says=f"At the end {percent(float(made.ends[0, 0]))} with the guide.",
+        x=_passes(made),
+        series=_each(made, made.train),
+        x_title="passes",
+        y_title="% right",
+        folded=True,
+    )
+
+
+def _each(made: Guided, values: NDArray[np.float32]) -> list[Series]:
+    return [
+        Series(name=str(name), values=_numbers(values[at]), role=ROLES[at % len(ROLES)])
+        for at, name in enumerate(made.names)
+    ]
 
 
 def _loss(made: Guided) -> Lines:
@@ -86,10 +99,7 @@ def _loss(made: Guided) -> Lines:
         how="Cross-entropy on the images a network learns from, without what the guide adds.",
         says=f"In the last pass: {ends}.",
         x=_passes(made),
-        series=[
-            Series(name=str(name), values=_numbers(made.loss[at]), role=ROLES[at % len(ROLES)])
-            for at, name in enumerate(made.names)
-        ],
+        series=_each(made, made.loss),
         x_title="passes",
         y_title="cross-entropy",
     )

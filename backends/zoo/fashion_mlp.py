@@ -28,6 +28,6 @@ def main(
         "A plain network of ten fully connected layers, badly suited to pictures, that another one can guide while it learns.",
         to,
         default_forget=["random:90%"],
-        default_method="guidance",
+        default_method="guided_training",
         order=85,
     )

@@ -30,7 +30,7 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 MEASURED = ASSETS / "measured" / "systems" / "guidance.json"
 HEAD = f"""# Guidance, measured
 
-Made by `python -m backends.zoo guidance`, by a rule: the default settings of the method `guidance` (Adam at 1e-3, a tenth of that after 30 of 40 passes, batches of 128 or more, alpha 1) but for what the tables name;
+Made by `python -m backends.zoo guidance`, by a rule: the default settings of the method `guided_training` (Adam at 1e-3, a tenth of that after 30 of 40 passes, batches of 128 or more, alpha 1) but for what the tables name;
 {IMAGES:,} of {DATA:,} training images of Fashion-MNIST, drawn by the seed, are all that a network learns from, and the 5,000 test images are asked. The guide is fashion-resnet, which
 was trained on all {DATA:,} images (90.5 % of the test images right), or its architecture. All networks of a row and seed begin with the same weights and see the same batches; weights by He et
 al. (2015). Three seeds of the draw, the weights and the guide; mean, and the standard deviation over the seeds; gains are differences to the same seed without a guide. Numbers of
@@ -94,7 +94,7 @@ def measured(case: Case) -> list[dict[str, Any]]:
     from ..families.classifier import guiding
     from ..families.classifier.resolve import resolve
     from ..families.classifier.task import Classifier
-    from ..methods.guidance import Guidance, guidance
+    from ..methods.guided_training import GuidedTraining, guided_training
     from ._train import Quiet
 
     class Keeping(Quiet):
@@ -109,7 +109,7 @@ def measured(case: Case) -> list[dict[str, Any]]:
         )
         resolve(task, (f"random:{100 * (1 - case.images / DATA):g}%:{case.seed}",))
         keeper = Keeping()
-        guidance(Run(task, keeper, case.seed), Guidance(network="fashion-resnet", **settings))
+        guided_training(Run(task, keeper, case.seed), GuidedTraining(network="fashion-resnet", **settings))
     made, rows = keeper.made, []
     pairs = list(enumerate(guiding.layer_map(*made["before"].shape)))
     for at, name in enumerate(made["names"]):

@@ -10,15 +10,15 @@ from vision import agrees
 from backends.core import registry
 from backends.core.evidence import Evidence
 from backends.core.run import Run
-from backends.methods.guidance import Guidance, guidance
+from backends.methods.guided_training import GuidedTraining, guided_training
 
 
-@agrees("methods", "guidance")
+@agrees("methods", "guided_training")
 def test_the_first_step_of_guidance_is_down_cross_entropy_and_the_distance_from_the_guide(toy_folder):
     """Subramaniam et al.: CE + alpha * sum of (1 - CKA), CKA = HSIC(K, Q) / sqrt(HSIC(K, K) HSIC(Q, Q)) with HSIC of H K H; Adam's first step."""
     task = toy.task(toy_folder, ("random:50%",))
     run = Run(task, toy.Memory(), seed=0)
-    guidance(run, Guidance(epochs=1, batch_size=400, alpha=2.0, learning_rate=1e-3, beside="unguided"))
+    guided_training(run, GuidedTraining(epochs=1, batch_size=400, alpha=2.0, learning_rate=1e-3, beside="unguided"))
     network, guide = run.fresh().train(), task.load()
     first = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
     batch = task.batch(task.parts["keep"])

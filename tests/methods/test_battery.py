@@ -26,7 +26,7 @@ FOLDER = Path(registry.__file__).parent / "methods"
 TOY: dict[str, dict[str, object]] = {
     "forget_vector": {"epochs": 5},
     "gradient_ascent": {"epochs": 1},  # a few steps on one class alone move the running means of so small a model far
-    "guidance": {"batch_size": 64, "epochs": 8, "learning_rate": 1e-2, "beside": "unguided"},
+    "guided_training": {"batch_size": 64, "epochs": 8, "learning_rate": 1e-2, "beside": "unguided"},
     "influence": {"alpha": 1.0},
     "laf": {"vae_steps": 60, "learning_rate": 3e-3, "align_rate": 6e-3},
     "scrub": {"learning_rate": 5e-3},  # two passes of three steps away, where the default is for hundreds

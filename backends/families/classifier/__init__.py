@@ -36,8 +36,6 @@ class Classifier(Family):
     choosing = ImageChoosing()
     measured = MEASURED
     headlines = (
-        Headline("guidance_gain"),
-        Headline("generalization_gap"),
         Headline("corrected_accuracy"),
         Headline("attack_success_rate"),
         Headline("unlearning_accuracy"),

@@ -39,7 +39,7 @@ class ImageChoosing(Choosing):
         how = _tampering(model)
         return (
             Field("classes", "tiles", tr("Classes to forget"), options=classes, value=[], pictures="class"),
-            Field("share", "slider", tr("Share of the training images, in percent"), value=10, low=0.5, high=50, step=0.5),
+            Field("share", "slider", tr("Share of the training images, in percent"), value=10, low=0.5, high=95, step=0.5),
             Field("draw", "number", tr("Draw"), info=tr("Another number draws other images."), value=0),
             Field("found_share", "slider", tr("Share of the manipulated images that was found, in percent"),
                   info=tr("The training images of this model bear {what}.", what=how.words) if how else "", value=100, low=5, high=100, step=5),

@@ -33,7 +33,7 @@ WORDS = Words(
 GUIDE_EPOCHS = 15  # of a guide that learns from the same images
 
 
-class Guidance(Params):
+class GuidedTraining(Params):
     """Who guides, how strongly and how long."""
 
     guide: Literal["trained", "trained on the same images", "untrained", "none"] = Field(
@@ -73,7 +73,7 @@ class Guidance(Params):
 
 
 @method(
-    id="guidance",
+    id="guided_training",
     title="Training the Untrainable (Guidance)",
     short="Guidance",
     summary="Trains new weights that learn their labels and, layer by layer, to see images as a guide does.",
@@ -104,7 +104,7 @@ class Guidance(Params):
     needs=("classes", "hidden states"),
     order=94,
 )
-def guidance(run: Run[Classifier], params: Guidance) -> None:
+def guided_training(run: Run[Classifier], params: GuidedTraining) -> None:
     """Train new weights by CE + alpha * sum of (1 - CKA) with a frozen guide, and the same weights without one.
 
     Raises:
@@ -164,7 +164,7 @@ def guidance(run: Run[Classifier], params: Guidance) -> None:
 
 
 def _networks(
-    run: Run[Classifier], params: Guidance, guide: nn.Module, guide_task: Classifier
+    run: Run[Classifier], params: GuidedTraining, guide: nn.Module, guide_task: Classifier
 ) -> dict[str, nn.Module | None]:
     """The networks that learn, the run's own first, and the guide of each."""
     if params.guide == "none":
@@ -209,7 +209,9 @@ def _train_guide(run: Run[Classifier], task: Classifier, model: nn.Module) -> No
             run.report("the guide learns", epoch * count + step, GUIDE_EPOCHS * count)
 
 
-def _learn(run: Run[Classifier], params: Guidance, pupils: list[Pupil], guide_task: Classifier, count: int) -> Course:
+def _learn(
+    run: Run[Classifier], params: GuidedTraining, pupils: list[Pupil], guide_task: Classifier, count: int
+) -> Course:
     """All networks, batch by batch, each with its own guide; `count` batches a pass."""
     task, course = run.task, Course(len(pupils), params.epochs)
     saved: dict[str, Stateful] = {"course": course}
