@@ -51,8 +51,8 @@ def guided_layers(look: InspectContext[Classifier], params: GuidedLayers) -> lis
         how = "Networks that learned with and without a guide, where a run guided any."
         return [Verdict(title="What did the guide change?", how=how, says=NONE_MADE, sign="unknown")]
     made = Guided.read(look.run)
-    order = [1, 0] if len(made.names) > 1 else [0]
-    return [_tested(made), _learned(made), _loss(made), _first(made), *(_last(made, at) for at in order)]
+    ends = [_last(made, at) for at in range(min(2, len(made.names)))]
+    return [_tested(made), *ends, _first(made), _loss(made), _learned(made)]
 
 
 def _tested(made: Guided) -> Lines:
@@ -80,7 +80,6 @@ def _learned(made: Guided) -> Lines:
         series=_each(made, made.train),
         x_title="passes",
         y_title="% right",
-        folded=True,
     )
 
 

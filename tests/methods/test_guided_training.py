@@ -145,7 +145,7 @@ def test_the_look_shows_curves_and_layers(finished, made, tmp_path):
     assert "No network was guided" in registry.get("inspectors", "guided_layers").lacks(look)
     assert guided_layers(look, GuidedLayers())[0].says.startswith("No network was guided")
     written(tmp_path, made)
-    accuracy, learned, loss, before, unguided, guided = guided_layers(look, GuidedLayers())
+    accuracy, guided, unguided, before, loss, learned = guided_layers(look, GuidedLayers())
     for curves, name in ((accuracy, "test"), (learned, "train"), (loss, "loss")):
         np.testing.assert_allclose([one.values for one in curves.series], made[name], atol=1e-5)
     assert f"difference of {made['ends'][0, 1] - made['ends'][1, 1]:+.1f} points" in accuracy.says
