@@ -109,7 +109,7 @@ def test_the_kinds_beside_the_plot_count_its_points(group):
 
 
 def test_what_nothing_was_measured_of_is_not_drawn_and_never_a_zero():
-    model = "fashion-vit"
+    model = "fashion-mlp"
     html = method_rows.table(model, [], [])
     assert set(re.findall(r'data-(?:forgets|keeps|back)="(.*?)"', html)) == {"nan"}
 
