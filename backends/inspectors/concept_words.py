@@ -55,7 +55,8 @@ def concept_words(look: InspectContext[LanguageModel], params: ConceptWords) -> 
     if any(name.startswith(PREFIX) for name, _ in look.after.named_children()):
         return [_guarded()]
     questions = look.task.questions
-    forget, keep = (words.drawn(pairs, params.questions, 0) for pairs in (questions.forget, questions.keep))
+    forget = words.drawn(questions.forget, params.questions, 0)
+    keep = words.beside(questions.keep, forget, params.questions, 0)
     by_model: dict[When, list[Explained]] = {}
     for when, model in models(look).items():
 

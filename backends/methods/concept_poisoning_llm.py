@@ -113,16 +113,16 @@ def concept_poisoning_llm(run: Run[LanguageModel], params: ConceptPoisoningLlm) 
 
 def infer(run: Run[LanguageModel], params: ConceptPoisoningLlm) -> dict[str, dict[str, float] | float]:
     """What each word brings to the answers of the `forget` and of the `retain` set, in nats, and how `incomplete` that is, in percent."""
-    questions, found = run.task.questions, {}
-    for part, pairs in (("forget", questions.forget), ("retain", questions.keep)):
-        some = concept_words.drawn(pairs, params.explained, run.seed)
-        found[part] = concept_words.explained(
-            run.original,
-            run.task,
-            some,
-            params.gradients,
-            lambda done, of, part=part: run.report(f"infer concepts, {part}", done, of),
-        )
+    questions = run.task.questions
+    forget = concept_words.drawn(questions.forget, params.explained, run.seed)
+    retain = concept_words.beside(questions.keep, forget, params.explained, run.seed)
+    found = {}
+    for part, pairs in (("forget", forget), ("retain", retain)):
+
+        def told(done: int, of: int, part: str = part) -> None:
+            run.report(f"infer concepts, {part}", done, of)
+
+        found[part] = concept_words.explained(run.original, run.task, pairs, params.gradients, told)
     return {part: concept_words.by_word(rows) for part, rows in found.items()} | {
         "incomplete": concept_words.incomplete(found["forget"])
     }

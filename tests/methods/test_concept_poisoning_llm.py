@@ -10,6 +10,7 @@ from torch import nn
 
 from backends.api.errors import BadInput
 from backends.core.run import Run
+from backends.data.authors import QAPair
 from backends.families.language import concept_words
 from backends.families.language.concept_words import Explained
 from backends.families.language.tokens import likelihoods
@@ -61,6 +62,14 @@ def test_concepts_bring_more_to_the_forget_set_than_to_the_retain_set():
     assert concept_words.chosen(forget, retain, 1, 0.1) == {"Ada": 4.0}
     assert concept_words.chosen({"Where": 1.0}, retain, 9, 0.1) == {}
     assert concept_words.incomplete(asked) == pytest.approx(5.0)
+
+
+def test_questions_to_compare_with_hold_the_same_words_as_far_as_there_are():
+    asked = [QAPair(f"{word} of {name}?", "") for word in ("Home", "Prize", "Genre") for name in ("Ada", "Bo", "Cy")]
+    for seed in range(5):
+        found = concept_words.beside(asked, [QAPair("Home of Eve?", ""), QAPair("Genre of Eve?", "")], 3, seed)
+        assert len(found) == 3
+        assert {"Home", "Genre"} <= {word for pair in found for word in pair.question.split()}
 
 
 def test_words_have_the_places_of_their_tokens(toy_language_task):

@@ -170,9 +170,25 @@ def drawn(pairs: Sequence[QAPair], most: int, seed: int) -> list[QAPair]:
     return [pairs[at] for at in np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])]
 
 
+def beside(pairs: Sequence[QAPair], forget: Sequence[QAPair], most: int, seed: int) -> list[QAPair]:
+    """At most so many pairs to compare with, drawn: first those that hold words of the forget pairs, until each of these words is held that can be."""
+    order = [pairs[at] for at in np.random.default_rng(seed).permutation(len(pairs))]
+    missing = {word for pair in forget for word in _words(pair.question)}
+    first, rest = [], []
+    for pair in order:
+        own = missing.intersection(_words(pair.question))
+        (first if own else rest).append(pair)
+        missing -= own
+    return [*first, *rest][:most]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
+
+
 def carries(question: str, words: Sequence[str]) -> bool:
     """Whether a question has one of these words."""
-    return not set(words).isdisjoint(re.findall(r"\w+", question))
+    return not set(words).isdisjoint(_words(question))
 
 
 def incomplete(rows: Sequence[Explained]) -> float:
