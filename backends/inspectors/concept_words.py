@@ -15,6 +15,7 @@ from ..families.language.concept_words import Explained
 from ..families.language.guards import PREFIX
 from ..families.language.task import LanguageModel
 from ._answers import model_words, models, plain
+from ._common import percent
 
 SHOWN, MOST, SHARE = (
     3,
@@ -98,23 +99,16 @@ def _guarded() -> Verdict:
 
 def _bars(concepts: list[str], by_model: dict[When, list[Explained]], *, chosen: bool) -> Bars:
     means = {when: words.by_word(rows) for when, rows in by_model.items()}
-    whose = (
-        "The words are those that the method chose as concepts."
-        if chosen
-        else "The words are those that bring more to these answers than to others."
-    )
-    gaps = ", ".join(f"{words.incomplete(rows):.0f} % {NAMES[when]}" for when, rows in by_model.items())
+    gaps = [percent(words.incomplete(by_model[when])) for when in ("before", "after")]
     first = concepts[0] if concepts else ""
-    says = (
-        f"“{first}” brings {means['before'].get(first, 0.0):+.1f} nats in the original and {means['after'].get(first, 0.0):+.1f} in the unlearned model."
-        if first
-        else "No word brings more to these answers than to others."
-    )
+    before, after = (means[when].get(first, 0.0) for when in ("before", "after"))
     return Bars(
-        title="The words that bring the answers",
-        how="How many nats likelier a word makes the true answer, as a mean over the explained questions that hold it; below 0 it speaks against it. "
-        f"{whose} All words should add up to the whole difference to padding; they miss it by {gaps}.",
-        says=says,
+        title="The concepts that the method chose" if chosen else "The words that bring the answers",
+        how="How many nats likelier a word makes the true answer, as a mean over the explained questions that hold it; below 0 it speaks "
+        f"against it. All words should add up to the whole difference to padding; they miss it by {gaps[0]} before and {gaps[1]} after.",
+        says=f"“{first}” brings {before:+.1f} nats in the original and {after:+.1f} in the unlearned model."
+        if first
+        else "No word brings more to these answers than to others.",
         labels=concepts,
         series=[
             Series(
@@ -140,7 +134,7 @@ def _by_word(questions: list[str], by_model: dict[When, list[Explained]]) -> Wor
     return Words(
         title="Word by word",
         how=f"Orange words make the true answer likelier, blue and underlined ones less likely; full colour is {largest:.1f} nats.",
-        says=_strongest(by_model),
+        says=f"The strongest word of these is “{_strongest(by_model['before'])}” in the original and “{_strongest(by_model['after'])}” in the unlearned model.",
         columns=["model", "question"],
         rows=rows,
         scale="difference",
@@ -157,14 +151,9 @@ def _pieces(question: str, row: Explained, largest: float) -> Iterator[Piece]:
             yield Piece(text=text)
 
 
-def _strongest(by_model: dict[When, list[Explained]]) -> str:
-    clauses = []
-    for when, rows in by_model.items():
-        total = words.by_word(rows)
-        if total and all(map(np.isfinite, total.values())):
-            top = max(total, key=lambda word: total[word])
-            clauses.append(f"{NAMES[when]}: “{top}”")
-    return f"The strongest word of these, {'; '.join(clauses)}." if clauses else ""
+def _strongest(rows: list[Explained]) -> str:
+    total = {word: nats for word, nats in words.by_word(rows).items() if np.isfinite(nats)}
+    return max(total, key=lambda word: total[word], default="–")
 
 
 def _poison(look: InspectContext[LanguageModel], made: dict[str, np.ndarray]) -> Words:
