@@ -1,6 +1,7 @@
 """Worst-case prompts: the candidates of a search, hardest first, as drawn before and after."""
 
 from math import nan
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +9,8 @@ from PIL import Image
 from pydantic import Field
 
 from ..api import run_outputs
-from ..api.panels import AnyPanel, Bars, Heatmap, Picture, Pictures, Series
-from ..core.evidence import InspectContext, When
+from ..api.panels import AnyPanel, Bars, Heatmap, Picture, Pictures, Series, Verdict
+from ..core.evidence import InspectContext
 from ..core.registry import Params, inspector
 from ..families.text_to_image import worst_prompts as prompts_searched
 from ..families.text_to_image.prompts import EvalPrompt
@@ -17,6 +18,7 @@ from ..families.text_to_image.task import TextToImage
 from ..families.text_to_image.worst_prompts import MADE, NONE_MADE, Searched
 from ._common import enlarged, exact, percent
 
+When = Literal["before", "after"]
 SIDE = 84
 WHENS: tuple[When, ...] = ("before", "after")
 NAMES: dict[When, str] = {"before": "original", "after": "unlearned"}
@@ -53,11 +55,16 @@ def _none_made(look: InspectContext[TextToImage]) -> str:
     group="there",
 )
 def worst_prompts(look: InspectContext[TextToImage], params: WorstPrompts) -> list[AnyPanel]:
-    """The prompts by how far their prediction went in trial erasing, those first that went least far; marked, what was erased in the end.
-
-    Raises:
-        BadInput: the run searched none.
-    """
+    """The prompts by how far their prediction went in trial erasing, those first that went least far; marked, what was erased in the end."""
+    if _none_made(look):
+        return [
+            Verdict(
+                title="Which prompts are hardest to erase",
+                how="A search for them keeps its candidates in its run.",
+                says=NONE_MADE,
+                sign="unknown",
+            )
+        ]
     searched = prompts_searched.of_run(look.run)
     places = _ends(searched.order, params.prompts)
     shots = _shots(look.task, [searched.prompts[at] for at in places], params.pictures)

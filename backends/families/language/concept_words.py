@@ -174,7 +174,8 @@ def beside(pairs: Sequence[QAPair], forget: Sequence[QAPair], most: int, seed: i
     """At most so many pairs to compare with, drawn: first those that hold words of the forget pairs, until each of these words is held that can be."""
     order = [pairs[at] for at in np.random.default_rng(seed).permutation(len(pairs))]
     missing = {word for pair in forget for word in _words(pair.question)}
-    first, rest = [], []
+    first: list[QAPair] = []
+    rest: list[QAPair] = []
     for pair in order:
         own = missing.intersection(_words(pair.question))
         (first if own else rest).append(pair)
