@@ -55,7 +55,7 @@ def _none_made(look: InspectContext[TextToImage]) -> str:
     group="there",
 )
 def worst_prompts(look: InspectContext[TextToImage], params: WorstPrompts) -> list[AnyPanel]:
-    """The prompts by how far their prediction went in trial erasing, those first that went least far; marked, what was erased in the end."""
+    """The prompts by how far their prediction moved in trial erasing, those first that moved least; marked, what was erased in the end."""
     if _none_made(look):
         return [
             Verdict(
@@ -140,7 +140,7 @@ def _pictures(
     return Pictures(
         title="From the hardest to the easiest",
         how="A row is a prompt, drawn by both models from the same noise; below each picture, how sure the judge is that it shows what was to "
-        "be forgotten. The first row went least far in trial erasing.",
+        "be forgotten. The first row moved least in trial erasing.",
         says=f"Erased in the end: {erased}.",
         columns=[NAMES[when] for when in WHENS for _ in range(each)],
         rows=rows,
@@ -174,8 +174,8 @@ def _weights(searched: Searched) -> Heatmap:
         title="The weights over the rounds",
         how="A row is a prompt, a column a round: the prompt's weight after it, from 0 to 1. The prompts with the largest weights in the end "
         "are the set.",
-        says=f"“{searched.prompts[order[0]]}” went {percent(100 * far[order[0]])} of the way in trial erasing, "
-        f"“{searched.prompts[order[-1]]}” {percent(100 * far[order[-1]])}.",
+        says=f"In trial erasing the prediction of “{searched.prompts[order[0]]}” moved least ({far[order[0]]:.3f}), that of "
+        f"“{searched.prompts[order[-1]]}” most ({far[order[-1]]:.3f}; mean of squares).",
         rows=[searched.prompts[at] for at in order],
         columns=["start", *(str(number) for number in range(1, len(searched.weights)))],
         z=[[float(value) for value in searched.weights[:, at]] for at in order],

@@ -15,7 +15,7 @@ from ..core.registry import Params, method
 from ..core.run import Run
 from ..families.text_to_image.pipeline import Words
 from ..families.text_to_image.task import TextToImage
-from ..families.text_to_image.worst_prompts import MADE, Searched, way
+from ..families.text_to_image.worst_prompts import MADE, Searched, distance
 from ._common import chosen, project, sign_step
 from ._drawing import Pool, encode_prompts, pool, prediction_loss, trainable_parameters
 
@@ -38,10 +38,12 @@ class WorstCasePrompts(Params):
     steps: int = Field(default=8, ge=1, le=500, description="Steps of trial erasing in each round.")
     learning_rate: float = Field(default=1e-3, gt=0, le=0.1, description="Step of every weight in trial erasing.")
     batch_size: int = Field(default=8, ge=1, le=64, description="Latents in one step.")
-    weight_rate: float = Field(default=2.0, gt=0, le=1000, description="Step of the prompts' weights.")
+    weight_rate: float = Field(default=5.0, gt=0, le=1000, description="Step of the prompts' weights.")
     gamma: float = Field(default=0.0, ge=0, le=10, description="Pull towards weights that are not all or nothing.")
     strength: float = Field(default=1.0, gt=0, le=10, description="How far trial erasing steers away (ESD's eta).")
-    pictures: int = Field(default=1, ge=1, le=16, description="Pictures drawn of each prompt, whose ways are used.")
+    pictures: int = Field(
+        default=1, ge=1, le=16, description="Pictures drawn of each prompt, at whose latents it is asked."
+    )
     pool_steps: int = Field(default=5, ge=2, le=50, description="Steps in which they are drawn.")
     then: str = Field(
         default="esd",
@@ -59,7 +61,7 @@ class WorstCasePrompts(Params):
     school="Of all the ways to ask for a cat, which would still get you one after the lesson? Those are the hard ones.",
     student=(
         "A bi-level search. Below: starting from the model, erase the prompts by ESD, drawn in proportion to their weights, with the sign of "
-        "the gradient. Above: the weight of each prompt falls by how far its prediction went, and all are projected to 0 <= w <= 1 with a "
+        "the gradient. Above: the weight of each prompt falls by how far its prediction moved, and all are projected to 0 <= w <= 1 with a "
         "fixed sum. Because the sign has no derivative, no implicit gradient is needed. The prompts with the largest weights are the set, "
         "which any eraser forgets then. The easiest and a random set, by the same code, are what it is compared with."
     ),
@@ -71,8 +73,8 @@ class WorstCasePrompts(Params):
     label="same algorithm, smaller model",
     kind="push",
     departures=(
-        "The authors' code for prompts was not read, so the eraser and the loss below are ours. A prompt's loss is how far its prediction went "
-        "on latents of the original model, as a share of the way that ESD teaches, so that prompts with a weak pull count alike. The weights "
+        "The authors' code for prompts was not read, so the eraser and the loss are ours: how far a prompt's prediction moved from that of the "
+        "original model on latents of its pictures, so that a low loss says that erasing failed. The weights "
         "begin equal, where they begin as a random set in the paper, and trial erasing draws prompts by their weights, so that every candidate "
         "is tried. Few rounds of few steps on a handful of prompts."
     ),
@@ -81,7 +83,7 @@ class WorstCasePrompts(Params):
     order=85,
 )
 def worst_case_prompts(run: Run[TextToImage], params: WorstCasePrompts) -> None:
-    """min over w of sum w_i way_i(theta_u(w)) + gamma |w|^2, theta_u by signSGD of ESD on prompts drawn by w; then `then` on those it found.
+    """min over w of sum w_i loss_i(theta_u(w)) + gamma |w|^2, theta_u by signSGD of ESD on prompts drawn by w; then `then` on those it found.
 
     Raises:
         BadInput: `then` names no method that can follow, or only one prompt asks for what is named.
@@ -148,7 +150,7 @@ def search(run: Run[TextToImage], prompts: list[str], count: int, params: WorstC
             loss.backward()
             sign_step(run.model, params.learning_rate)
             run.log(loss=loss.detach())
-        moved.append(run.cached(f"measure, {name}", partial(ways, run, pictures, words, len(prompts), params)))
+        moved.append(run.cached(f"measure, {name}", partial(losses, run, pictures, words, len(prompts))))
         step = params.weight_rate * (sign * moved[-1] + 2 * params.gamma * weights[-1])
         weights.append(project(weights[-1] - step, count))
     return Searched(prompts, torch.stack(weights).numpy(), torch.stack(moved).numpy(), chosen(weights[-1], count))
@@ -176,13 +178,13 @@ def weighted(pictures: Pool, weights: Tensor, count: int) -> tuple[Tensor, Tenso
 
 
 @torch.no_grad()
-def ways(run: Run[TextToImage], pictures: Pool, words: Words, count: int, params: WorstCasePrompts) -> Tensor:
-    """How far the prediction of each prompt went [count], the mean over its pictures and their stops, on the CPU."""
+def losses(run: Run[TextToImage], pictures: Pool, words: Words, count: int) -> Tensor:
+    """How far the prediction of each prompt is from the original's [count], the mean over its pictures and their stops, on the CPU."""
     pipe, total = run.task.pipe, torch.zeros(count)
     for stop, t in enumerate(pictures.t):
-        run.report("measuring how far each went", stop, len(pictures.t))
+        run.report("measuring how far each moved", stop, len(pictures.t))
         now = pipe.predict(run.model, pictures.x[stop], t.expand(len(pictures.which)), words[pictures.which])
-        far = way(now, pictures.conditional[stop], pictures.unconditional[stop], params.strength)
+        far = distance(now, pictures.conditional[stop])
         total.index_add_(0, pictures.which.cpu(), far.to(total))
     return total / (len(pictures.t) * torch.bincount(pictures.which.cpu(), minlength=count))
 

@@ -11,7 +11,7 @@ from ..api import files
 from ..api.home import ASSETS
 
 MODEL: Final = "emoji-sd"
-TARGETS: Final = ("cat", "umbrella")
+TARGETS: Final = ("car", "house")
 MODES: Final = ("worst", "random", "easiest")
 SEEDS: Final = (0, 1, 2)
 DRAWN: Final = 4  # pictures of each prompt that the judge is asked
@@ -20,9 +20,12 @@ HEAD = f"""# Worst-case prompts, measured
 
 Made by `python -m backends.zoo worst-prompts` on {MODEL}: of the eight prompts that ask for an object in a style, two are searched with the default
 settings of `worst_case_prompts` and erased by ESD with its settings for this model. The judge is then asked of {DRAWN} pictures of each prompt how sure it is
-of the object, in percent: of the two that were erased, and of the other six, which nobody erased. *Way*: how far the predictions of the chosen
-two went in trial erasing, of the way that ESD teaches, as the mean over all rounds. Mean over three seeds, and the standard deviation. The settings of the search were
-chosen on cat and banana with seeds 0 and 1.
+of the object, in percent: of the two that were erased, and of the other six, which nobody erased. *Moved*: how far the predictions of the
+chosen two moved in trial erasing, a mean of squares, over all rounds, times 100. Mean over the seeds, and the standard deviation.
+
+The settings and the loss of the search were chosen on cat, banana and umbrella: of four losses tried, this one, which is the paper's kind, was the
+only one that is always lower for prompts which the judge still sees drawn after a joint erasing (rank correlations from -0.6 to -0.05; an earlier one, as a
+share of the way to what ESD teaches, found the opposite of the hardest).
 """
 
 
@@ -32,8 +35,8 @@ def main(
 ) -> None:
     """Measure what is not measured yet (some twenty minutes on one core), and write the table."""
     end = time.monotonic() + 60 * minutes
-    for seed in SEEDS:
-        for target in TARGETS:
+    for target in TARGETS:
+        for seed in SEEDS:
             for mode in MODES:
                 rows = files.read_json(MEASURED, [])
                 if any((row["target"], row["mode"], row["seed"]) == (target, mode, seed) for row in rows):
@@ -82,7 +85,7 @@ def _measured(target: str, mode: str, seed: int) -> dict[str, Any]:
         "mode": mode,
         "seed": seed,
         "chosen": [prompt for prompt, one in zip(prompts, chosen, strict=True) if one],
-        "way": round(100 * float(made["moved"].mean(0)[chosen].mean()), 2) if len(made["moved"]) else None,
+        "moved": round(100 * float(made["moved"].mean(0)[chosen].mean()), 2) if len(made["moved"]) else None,
         "erased": round(100 * float(sure[chosen].mean()), 2),
         "others": round(100 * float(sure[~chosen].mean()), 2),
         "seconds": round(seconds, 1),
@@ -93,14 +96,14 @@ def table(rows: list[dict[str, Any]]) -> str:
     """The document, from the rows that are stored."""
     parts = [
         HEAD,
-        "| target | prompts | way | judge sure of the erased | of the others | chosen, by seed |",
+        "| target | prompts | moved | judge sure of the erased | of the others | chosen, by seed |",
         "|---|---|---:|---:|---:|---|",
     ]
     for target in TARGETS:
         for mode in MODES:
             ours = [row for row in rows if (row["target"], row["mode"]) == (target, mode)]
             if ours:
-                cells = (_cell([row[name] for row in ours]) for name in ("way", "erased", "others"))
+                cells = (_cell([row[name] for row in ours]) for name in ("moved", "erased", "others"))
                 styles = "; ".join(", ".join(_style(one) for one in row["chosen"]) for row in ours)
                 parts.append(f"| {' | '.join([target, mode, *cells, styles])} |")
     return "\n".join(parts) + "\n"

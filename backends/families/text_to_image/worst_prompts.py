@@ -1,11 +1,10 @@
-"""Prompts that are hard to erase: what a search for them keeps in its run, and how far a prediction went on the way of an eraser."""
+"""Prompts that are hard to erase: what a search for them keeps in its run, and how far an eraser moved a prediction."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,7 +22,7 @@ class Searched:
     Attributes:
         prompts: the candidates [n].
         weights: of each, before and after every round [rounds + 1, n].
-        moved: how far each went in every round, as `way` has it [rounds, n].
+        moved: the `distance` of each in every round [rounds, n].
         chosen: those whose set was erased in the end [n].
     """
 
@@ -44,7 +43,7 @@ class Searched:
 
     @property
     def order(self) -> list[int]:
-        """Places of the prompts, those that went least far first, as the mean over all rounds; without a round those chosen first."""
+        """Places of the prompts, those that moved least first, as the mean over all rounds; without a round those chosen first."""
         rank = self.moved.mean(0) if len(self.moved) else 1.0 - self.chosen
         return [int(at) for at in np.argsort(rank, kind="stable")]
 
@@ -61,12 +60,6 @@ def of_run(folder: Path) -> Searched:
     return Searched([str(one) for one in arrays["prompts"]], arrays["weights"], arrays["moved"], arrays["chosen"])
 
 
-def way(now: Tensor, conditional: Tensor, unconditional: Tensor, strength: float) -> Tensor:
-    """How far predictions went from those with the prompt to those that ESD teaches [n]: 0 not at all, 1 all of the way, in any direction.
-
-    |now - conditional| over |target - conditional|, where target = unconditional - strength (conditional - unconditional); of predictions
-    [n, c, h, w], each norm over c, h and w.
-    """
-    gone = (now - conditional).flatten(1).norm(dim=1)
-    whole = (1 + strength) * (conditional - unconditional).flatten(1).norm(dim=1)
-    return gone / whole.clamp(min=torch.finfo(gone.dtype).tiny)
+def distance(now: Tensor, before: Tensor) -> Tensor:
+    """How far predictions [n, c, h, w] are from those of the original model on the same latents, as a mean of squares [n]."""
+    return (now - before).square().flatten(1).mean(1)
