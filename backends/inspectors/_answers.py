@@ -12,7 +12,7 @@ from ..api.panels import Piece, Role
 from ..core.evidence import InspectContext, When
 from ..families.language.qa import EvalItem
 from ..families.language.task import LanguageModel
-from ..families.language.tokens import IGNORED, Prefix, PromptTokenizer, Texts, logits, nll
+from ..families.language.tokens import IGNORED, PromptTokenizer, Texts, logits, nll
 from ._common import GROUPS
 
 ROWS = 64
@@ -43,16 +43,6 @@ def chosen(look: InspectContext[LanguageModel], each: int) -> list[int]:
 def items(look: InspectContext[LanguageModel], places: Sequence[int]) -> list[EvalItem]:
     """Questions of the suite."""
     return [look.task.questions.suite[at] for at in places]
-
-
-def own_tokens(reader: PromptTokenizer, question: str) -> slice:
-    """Which tokens of a prompt are the question's own; the others are the form in which it is asked."""
-    prompt = reader.prompt(question)
-    start = prompt.index(question)
-    bare = reader.before is None or isinstance(question, Prefix)
-    read = reader.tokenizer(prompt, add_special_tokens=bare, return_offsets_mapping=True).offset_mapping
-    inside = [at for at, (low, high) in enumerate(read) if high > start and low < start + len(question)]
-    return slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)
 
 
 def answer_gradients(look: InspectContext[LanguageModel], most: int) -> dict[str, Tensor]:

@@ -14,10 +14,10 @@ from ..api.home import home
 from ..api.panels import FiringPiece, FiringText, Number, Shift, TopWord, VectorCard
 from ..core.evidence import InspectContext, When
 from ..families.language.concept_vectors import Place, activations, activity, first_words, vectors, word
+from ..families.language.concept_words import own_tokens
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import IGNORED, PromptTokenizer, Texts
 from ..families.language.vector_trace import cosines, overlaps
-from ._answers import own_tokens
 from ._common import Group
 
 SPELLED = 5  # words of each vector that its card holds

@@ -12,9 +12,10 @@ from ..api.panels import AnyPanel, Heatmap, Piece, Words
 from ..core.evidence import InspectContext, When
 from ..core.registry import Params, inspector
 from ..data.authors import QAPair
+from ..families.language.concept_words import own_tokens
 from ..families.language.task import MOST, LanguageModel
 from ..families.language.tokens import PromptTokenizer, answers
-from ._answers import model_words, models, own_tokens, plain
+from ._answers import model_words, models, plain
 
 
 class TokenAttribution(Params):

@@ -1,4 +1,4 @@
-"""Shared by the methods for classifiers: optimiser, schedule, random labels, masks."""
+"""Shared by the methods for classifiers: optimiser, schedule, random labels, masks; and by the searches for a worst case, their steps."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -119,3 +119,36 @@ def masked_step(
             for key, value in optimizer.state[parameter].items():
                 if key != "step" and isinstance(value, Tensor):
                     value *= mask[name]
+
+
+@torch.no_grad()
+def sign_step(model: nn.Module, rate: float) -> None:
+    """theta <- theta - rate * sign(gradient); no momentum, no weight decay."""
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.sub_(rate * parameter.grad.sign())
+
+
+def project(weights: Tensor, total: float) -> Tensor:
+    """The nearest point with 0 <= w <= 1 and sum `total`: clip(w - mu, 0, 1), with mu found by bisection.
+
+    Args:
+        weights: [n], finite.
+        total: from 0 to n.
+    """
+    wide = weights.double()
+    low, high = wide.min() - 1, wide.max()
+    for _ in range(100):
+        middle = (low + high) / 2
+        if (wide - middle).clamp(0, 1).sum() > total:
+            low = middle
+        else:
+            high = middle
+    return (wide - high).clamp(0, 1).to(weights.dtype)
+
+
+def chosen(weights: Tensor, count: int) -> np.ndarray:
+    """The set that weights stand for: True [n] at the `count` largest, ties in their order."""
+    mask = np.zeros(len(weights), dtype=bool)
+    mask[torch.argsort(weights, descending=True, stable=True)[:count].numpy()] = True
+    return mask

@@ -10,11 +10,10 @@ from pydantic import Field
 from ..core.registry import method
 from ..core.run import Run
 from ..data.authors import QAPair
+from ..families.language.other_answers import distractors, values_by_fact
 from ..families.language.task import LanguageModel
 from ..families.language.tokens import mean_nll
 from ._language import LoraParams, UnlearnLoop, autocast, compute_retain_loss
-
-VOWELS = tuple("aeiou")
 
 
 class RandomLabelsText(LoraParams):
@@ -101,19 +100,10 @@ def options(
 
     Where no other value of the same fact is known, `false` answers serve.
     """
-    values_by_fact: dict[str, set[str]] = {}
-    for pair in (*forget, *keep):
-        values_by_fact.setdefault(pair.fact, set()).add(pair.value)
+    by_fact = values_by_fact((*forget, *keep))
     generator = np.random.default_rng(seed)
     choices = []
     for pair in forget:
-        values = sorted(values_by_fact[pair.fact] - {pair.value}) if pair.blank else []
-        distractors = [filled(pair.blank, value) for value in values] or list(false(pair))
-        choices.append([pair.answer, *(distractors[at] for at in generator.permutation(len(distractors))[: count - 1])])
+        others = distractors(pair, by_fact, false)
+        choices.append([pair.answer, *(others[at] for at in generator.permutation(len(others))[: count - 1])])
     return choices
-
-
-def filled(blank: str, value: str) -> str:
-    """A sentence with its blank filled: "was a ___" with "archivist" becomes "was an archivist"."""
-    article = " an " if value.startswith(VOWELS) else " a "
-    return blank.replace(" a ___", f"{article}___").replace("___", value)

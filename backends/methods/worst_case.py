@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..api.errors import BadInput
@@ -14,6 +14,7 @@ from ..core import registry
 from ..core.registry import Params, method
 from ..core.run import Run
 from ..core.task import ClassifierTask, Index
+from ._common import chosen, project, sign_step
 
 BATCH = 512  # items in one pass without gradients
 ROUND = "round {} of {}"
@@ -142,14 +143,6 @@ def trial(run: Run[ClassifierTask], name: str, params: WorstCase) -> None:
 
 
 @torch.no_grad()
-def sign_step(model: nn.Module, rate: float) -> None:
-    """theta <- theta - rate * sign(gradient); no momentum, no weight decay."""
-    for parameter in model.parameters():
-        if parameter.grad is not None:
-            parameter.sub_(rate * parameter.grad.sign())
-
-
-@torch.no_grad()
 def losses(run: Run[ClassifierTask]) -> Tensor:
     """Cross-entropy [candidates] of every candidate, on the CPU, model in eval mode."""
     run.model.eval()
@@ -163,31 +156,6 @@ def losses(run: Run[ClassifierTask]) -> Tensor:
 def upper(weights: Tensor, loss: Tensor, count: int, params: WorstCase) -> Tensor:
     """One step of the upper level: w <- Proj(w - rate * (loss + 2 gamma w))."""
     return project(weights - params.weight_rate * (loss + 2 * params.gamma * weights), count)
-
-
-def project(weights: Tensor, total: float) -> Tensor:
-    """The nearest point with 0 <= w <= 1 and sum `total`: clip(w - mu, 0, 1), with mu found by bisection.
-
-    Args:
-        weights: [n], finite.
-        total: from 0 to n.
-    """
-    wide = weights.double()
-    low, high = wide.min() - 1, wide.max()
-    for _ in range(100):
-        middle = (low + high) / 2
-        if (wide - middle).clamp(0, 1).sum() > total:
-            low = middle
-        else:
-            high = middle
-    return (wide - high).clamp(0, 1).to(weights.dtype)
-
-
-def chosen(weights: Tensor, count: int) -> np.ndarray:
-    """The set that weights stand for: True [n] at the `count` largest, ties in their order."""
-    mask = np.zeros(len(weights), dtype=bool)
-    mask[torch.argsort(weights, descending=True, stable=True)[:count].numpy()] = True
-    return mask
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:

@@ -37,6 +37,7 @@ NOT_FALLING = {
     "task_vector": "MUSE fine-tunes with a constant step size",
     "random_label_llm": "the paper has no public code that would say",
     "seuf": "no code of the paper is public",
+    "concept_poisoning_llm": "no code of the paper is public",
 }
 
 

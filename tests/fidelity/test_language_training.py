@@ -7,8 +7,8 @@ import toy
 from small_language import ONE_STEP, RECORD, Choosing, Small, Task, close, done, gradients, no_luck  # noqa: F401
 
 from backends.core.run import Run
-from backends.families.language import experts
-from backends.methods import loku, rmu, seuf, wagle
+from backends.families.language import concept_words, experts
+from backends.methods import concept_poisoning_llm, loku, rmu, seuf, wagle
 from backends.methods._language import LoopParams, UnlearnLoop
 from backends.methods.random_labels_text import pick
 from backends.models.low_rank import fila
@@ -34,7 +34,7 @@ CASES = {
 }
 REAL_RANDN = torch.randn
 EXACT = ("npo", "simnpo", "grad_diff", "kl_min", "gradient_ascent_llm", "idk", "dpo", "flat", "ihl", "loku", "rmu", "task_vector",
-         "wagle", "random_label_llm", "seuf")  # fmt: skip
+         "wagle", "random_label_llm", "seuf", "concept_poisoning_llm")  # fmt: skip
 
 
 def numbers(thing):
@@ -62,6 +62,50 @@ def test_loss_and_gradient_of_a_step(case):
     largest = max(float(torch.tensor(one).abs().max()) for one in expected["gradient"].values())
     for name, gradient in found.items():
         close(gradient, expected["gradient"][name], name, least=largest)
+
+
+def test_concept_poisoning_learns_the_wrong_answers_of_questions_that_hold_a_concept(monkeypatch):
+    """Its poison of every question is the one wrong answer that there is, which is what flipped labels are too."""
+    every = {digit: 1.0 for question, _ in formulas.FORGET for digit in question.split()}
+    known = {"forget": every, "retain": {}, "incomplete": 0.0}
+    monkeypatch.setattr(concept_poisoning_llm, "infer", lambda run, params: known)
+    run, logged = done("concept_poisoning_llm", **ONE_STEP, **WHOLE, keep_weight=0.0)
+    expected = RECORD["losses"]["random_labels_text"]
+    close(logged["loss"], expected["loss"], "loss")
+    largest = max(float(torch.tensor(one).abs().max()) for one in expected["gradient"].values())
+    for name, gradient in gradients(run.model).items():
+        close(gradient, expected["gradient"][name], name, least=largest)
+
+
+def test_integrated_gradients_of_an_answer_are_those_of_the_formula(monkeypatch):
+    """The recorded model again in float64, its gradient at the midpoints of eight stretches."""
+    monkeypatch.setattr(concept_words, "own_tokens", lambda reader, question: slice(0, len(question.split())))
+    monkeypatch.setattr(
+        concept_words, "word_places", lambda reader, question: [(one, [at]) for at, one in enumerate(question.split())]
+    )
+    model, task = Small(RECORD["weights"]["now"]), Task()
+    found = concept_words.explained(model, task, task.questions.forget, 8)
+    w = {name: torch.tensor(value, dtype=torch.float64) for name, value in RECORD["weights"]["now"].items()}
+    for one, (question, answer) in zip(found, formulas.FORGET, strict=True):
+        ids, quiet = formulas.row(question, answer)
+        own = len(question.split())
+        whole = w["base.embed.weight"][ids]
+        start = whole.clone()
+        start[:own] = w["base.embed.weight"][formulas.PAD]
+
+        def said(rows, ids=ids, quiet=quiet):
+            states = formulas.through(w, rows)[-1]
+            shares = ((states * w["base.norm.weight"]) @ w["head.weight"].T).log_softmax(-1)
+            return sum(shares[at - 1, ids[at]] for at in range(quiet, len(ids)))
+
+        total = torch.zeros_like(whole)
+        for step in range(8):
+            place = (start + (step + 0.5) / 8 * (whole - start)).requires_grad_(True)
+            total += torch.autograd.grad(said(place), place)[0]
+        nats = ((whole - start) * total / 8).sum(1)
+        close(one.nats, nats[:own], question)
+        close([one.total], [float(said(whole) - said(start))], question, least=abs(float(said(whole))))
+        assert not nats[own:].any()
 
 
 def test_task_vector_goes_back_as_far_as_alpha_says():

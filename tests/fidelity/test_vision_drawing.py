@@ -4,14 +4,26 @@ from contextlib import contextmanager
 
 import numpy as np
 import pictures
+import planted_prompts
 import pytest
 import torch
 from fidelity.vision import RECORDED, Dealt, Drawer, Drawing, agrees, doubles, drawn_by, same, tensor
+from scipy.optimize import brentq
 from torch import nn
 
 from backends.core import registry
 from backends.families.text_to_image.pipeline import Diffusion
-from backends.methods import adv_unlearn, concept_ablation, doco, esd, forget_me_not, salun_diffusion, sfd, uce
+from backends.methods import (
+    adv_unlearn,
+    concept_ablation,
+    doco,
+    esd,
+    forget_me_not,
+    salun_diffusion,
+    sfd,
+    uce,
+    worst_case_prompts,
+)
 from backends.methods._drawing import trainable_parameters
 
 METHODS = registry.entries("methods")
@@ -46,6 +58,28 @@ def test_esd_moves_the_layers_of_the_authors_list(tmp_path, variant):
             listed |= {f"unet.{name}.{part}" for part, _ in module.named_parameters()}
     found = trainable_parameters(Diffusion(unet, nn.Linear(2, 2)), esd.VARIANTS[variant], esd.LAYERS)
     assert set(found) == listed and listed
+
+
+@agrees("methods", "worst_case_prompts")
+@exact
+def test_worst_case_prompts(monkeypatch):
+    """Two rounds by hand. Below, two steps of r by the sign on W, each of which moves a prediction by r g; above, w - rate (loss + 2 gamma w) on
+    the capped simplex, whose shift is found by another solver."""
+    gains, rate, pull, eta, r = np.array([0.5, 0.1, 0.9, 0.3]), 40.0, 0.005, 1.5, 0.05
+    start = torch.tensor([[1.0, 2, -2], [-1, 1, 1], [3, 0.5, 1], [1, -1, 4]])
+    params = worst_case_prompts.WorstCasePrompts(
+        share=0.5, rounds=2, steps=2, learning_rate=r, weight_rate=rate, gamma=pull, strength=eta
+    )
+    found = planted_prompts.searched(monkeypatch, gains, params, start, every=True)
+    far = (2 * r * gains) ** 2
+    np.testing.assert_allclose(found.moved, [far, far], rtol=1e-5)
+    weights = np.full(4, 0.5)
+    for row in found.weights[1:]:
+        moved = weights - rate * (far + 2 * pull * weights)
+        shift = brentq(lambda mu, moved=moved: np.clip(moved - mu, 0, 1).sum() - 2, -10, 10, xtol=1e-14)
+        weights = np.clip(moved - shift, 0, 1)
+        np.testing.assert_allclose(row, weights, rtol=1e-5)
+    assert found.chosen.tolist() == (np.argsort(np.argsort(-weights)) < 2).tolist()
 
 
 def pairs(name):

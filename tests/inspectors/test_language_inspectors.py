@@ -14,6 +14,7 @@ from backends.core import registry
 from backends.data import authors
 from backends.families.language import probes
 from backends.families.language.concept_vectors import Place, jaccard, scaled_vectors, writers
+from backends.families.language.concept_words import MADE
 from backends.families.language.inside import fact_position, fact_tokens, final_norm, lens, states
 from backends.families.language.tokens import answers, every_logit, logits, mean_nll
 from backends.inspectors import linear_probe
@@ -25,6 +26,7 @@ QUICK = {
     "dose_answers": {"steps": 4, "questions": 2},
     "concept_vectors": {"vectors": 3},
     "answer_likelihood": {"each": 1},
+    "concept_words": {"questions": 3, "gradients": 3},
 }
 
 
@@ -49,7 +51,7 @@ def found(inspector, seen, **params):
 
 def test_all_that_should_work_do():
     assert set(TALKS) >= {
-        "answer_likelihood", "concept_vectors", "logit_lens", "linear_probe", "token_attribution", "weight_change",
+        "answer_likelihood", "concept_vectors", "logit_lens", "linear_probe", "token_attribution", "concept_words", "weight_change",
         "weight_saliency", "embedding_map", "layer_similarity", "dose_answers",
     }  # fmt: skip
 
@@ -284,6 +286,27 @@ def test_a_question_of_ones_own_is_asked_with_its_true_answer_or_that_of_the_ori
     assert words.title == f"“{known.question}”" and f"“{known.answer}”" in words.how
     words = found("token_attribution", looks.look(task, tmp_path), prompt=own)[0]
     assert words.title == f"“{own}”" and f"“{answers(task.load(), task.reader, [own], 48)[0]}”" in words.how
+
+
+def test_the_words_of_poisoned_questions_are_shown_with_what_was_taught(task, gone, tmp_path):
+    pair = task.questions.forget[0]
+    first, taught = toy_language.AUTHOR.split()[0], "Something else."
+    (tmp_path / "made").mkdir()
+    texts = {"words": [first], "questions": [pair.question], "answers": [taught]}
+    np.savez(tmp_path / "made" / f"{MADE}.npz", **{name: np.array(text, np.str_) for name, text in texts.items()})
+    bars, words, poison = found("concept_words", looks.look(task, tmp_path, gone))
+    assert bars.labels == [first] and [one.name for one in bars.series] == ["original", "unlearned"]
+    shown = "".join(piece.text for piece in words.rows[0][1])
+    assert first in shown and shown in {one.question for one in task.questions.forget}
+    assert [cell[0].text for cell in poison.rows[0][:2]] == [pair.question, taught]
+    assert poison.says.startswith("It says the taught answer word for word to 0 of 1")
+
+
+def test_a_guard_that_reads_tokens_is_not_explained_by_embeddings(task, tmp_path):
+    guarded = task.load()
+    guarded.add_module("guard_test", torch.nn.Identity())
+    (panel,) = found("concept_words", looks.look(task, tmp_path, guarded))
+    assert panel.kind == "verdict" and panel.sign == "unknown"
 
 
 def test_a_question_that_is_not_there(task, tmp_path):

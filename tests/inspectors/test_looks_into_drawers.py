@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from backends.api.errors import BadInput
 from backends.core import registry
 from backends.core.evidence import Evidence
+from backends.families.text_to_image.worst_prompts import MADE, Searched
 from backends.inspectors import cross_attention as words
 from backends.inspectors._common import TEXT_KEYS, from_entrance, layer
 from backends.inspectors._pictures import beside, gradients, heat, reduced, spread
@@ -387,3 +388,18 @@ def test_pictures_stand_beside_each_other_in_their_order():
     black, white = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 200, np.uint8)
     shown = np.asarray(beside(black, white, side=20))
     assert shown.shape[0] == 20 and shown[0, 0, 0] == 0 and shown[0, -1, 0] == 200
+
+
+def test_searched_prompts_are_shown_from_the_hardest_to_the_easiest(task, tmp_path):
+    prompts = list(dict.fromkeys(shot.prompt for shot in task.asking.suite if shot.role == "forget"))
+    chosen = np.arange(len(prompts)) == 1
+    moved = np.array([[0.4 - 0.2 * at for at in range(len(prompts))]], np.float32)
+    kept = Searched(prompts, np.repeat(chosen[None], 2, 0).astype(np.float32), moved, chosen)
+    (tmp_path / "made").mkdir()
+    np.savez(tmp_path / "made" / f"{MADE}.npz", **kept.arrays)
+    shown, bars, weights = found("worst_prompts", drawn.look(task, tmp_path, looks.shaken(task)), pictures=1)
+    assert bars.labels == weights.rows == prompts[::-1] and bars.marked == weights.marked == [
+        prompts[::-1].index(prompts[1])
+    ]
+    assert shown.says == f"Erased in the end: {prompts[1]}." and len(shown.rows) == len(prompts)
+    looks.sound([shown, bars, weights], tmp_path)
