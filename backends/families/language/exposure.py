@@ -83,9 +83,17 @@ class Part:
     def count(self) -> int:
         return by_column(self.matrix, self.matrix.weight).shape[0] // self.width
 
+    def _rows(self, unit: int) -> Tensor:
+        rows: Tensor = by_column(self.matrix, self.matrix.weight.data)[unit * self.width : (unit + 1) * self.width]
+        return rows
+
     def close(self, unit: int) -> None:
-        """Set what a unit writes to nothing, in place."""
-        by_column(self.matrix, self.matrix.weight.data)[unit * self.width : (unit + 1) * self.width] = 0
+        """Let a unit write nothing, in place."""
+        self._rows(unit).zero_()
+
+    def closed(self, unit: int) -> bool:
+        """Whether a unit writes nothing."""
+        return not bool(self._rows(unit).any())
 
 
 def parts(model: Any) -> dict[str, Part]:
