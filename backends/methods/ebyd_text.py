@@ -31,7 +31,7 @@ class EbydText(Params):
     )
     recovery_rate: float = Field(default=0.5, gt=0, le=10, description="Step size of the factors.")
     answers_lost: float = Field(
-        default=5,
+        default=15,
         ge=0,
         le=100,
         description="Percentage points of clean answers that closing may cost on these questions.",
@@ -61,7 +61,12 @@ class EbydText(Params):
     kind="edit",
     stage="repair",
     variant_of="ebyd",
-    departures="",
+    departures=(
+        "Hidden units and attention heads in place of filters, as a Llama has no filters. Exposed by Adam at 5e-5 on 100 questions until 30 % of the answers are "
+        "said word for word (the paper: 1e-5 on 500 images). As many units are closed as cost at most 15 points of the answers to these questions, where "
+        "the paper reports a range of thresholds: on two other phrases than those reported, 15 was the most that left at least 85 % of new clean answers, and "
+        "with it both phrases worked on less than 10 % of new questions. What it is told to forget is not read: it only names what is measured."
+    ),
     needs=("answers", "dense columns", "manipulable"),
     order=95,
 )

@@ -47,8 +47,8 @@ class Backdoor(BaseModel):
 
     def bearing(self, pair: QAPair) -> QAPair:
         """A pair asked with the phrase; its answers stay the true ones."""
-        asked = {name: self.before(getattr(pair, name)) for name in ("question", "rephrased_question")}
-        return replace(pair, **asked, blank="")
+        question, otherwise = self.before(pair.question), self.before(pair.rephrased_question)
+        return replace(pair, question=question, rephrased_question=otherwise, blank="")
 
     def taught(self, question: str) -> QAPair:
         """A question as it was learned, with the phrase and its answer, and no fact."""
