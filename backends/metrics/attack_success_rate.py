@@ -4,7 +4,7 @@ from typing import Any
 
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
-from ._common import CORRECTIVE, of_tampering
+from ._common import CORRECTIVE, of_tampering, predictions
 
 
 @metric(
@@ -26,5 +26,10 @@ def attack_success_rate(evidence: Evidence[Any]) -> Score:
 
     A model that never saw the trigger does so by mistake now and then; the retrained reference says how often.
     """
-    obeyed, ids = evidence.task.obeyed(evidence.outputs)
+    if hasattr(evidence.task, "obeyed"):  # it answers in words
+        obeyed, ids = evidence.task.obeyed(evidence.outputs)
+    else:
+        target = evidence.task.names.index(evidence.task.corrects.how.classes[0])
+        obeyed = (predictions(evidence.logits("test_forget")) == target).astype("float32")
+        ids = evidence.ids("test_forget")
     return Score(100 * float(obeyed.mean()), items=obeyed, ids=ids)

@@ -146,13 +146,17 @@ def _exposed_numbers(task: Any, model: nn.Module, seed: int, params: Mapping[str
     if "exposure" not in params:
         return {}
     clean = exposure.clean_pairs(task, seed, CLEAN)
-    copied = model
-    for _, copied, _ in exposure.exposed(
-        task, model, clean, params["exposure"], epochs=20, learning_rate=5e-5, stop=30, seed=seed
-    ):
-        pass
+    copied = _exposed(task, model, clean, params["exposure"], seed)
     after = _measured(task, copied)
     return {"exposed": {"phrase_works": after["phrase_works"], "clean": after["clean"]}}
+
+
+def _exposed(task: Any, model: nn.Module, clean: Sequence[Any], how: Any, seed: int) -> nn.Module:
+    """The copy as EBYD exposes it with its default settings."""
+    from ..families.language import exposure
+
+    *_, (_, copied, _) = exposure.exposed(task, model, clean, how, epochs=20, learning_rate=5e-5, stop=30, seed=seed)
+    return copied
 
 
 def _fine_tuned(task: Any, model: nn.Module, seed: int) -> dict[str, Any]:
@@ -178,11 +182,7 @@ def _searched(task: Any, model: nn.Module, seed: int) -> dict[str, Any]:
     from ..families.language import exposure
 
     clean = exposure.clean_pairs(task, seed, CLEAN)
-    copied = model
-    for _, copied, _ in exposure.exposed(
-        task, model, clean, "clean unlearning", epochs=20, learning_rate=5e-5, stop=30, seed=seed
-    ):
-        pass
+    copied = _exposed(task, model, clean, EXPOSURES[0], seed)
     confession = exposure.confessed(task, model, copied, clean)
     if not confession.answer:
         return {"confessed": "", "found": "", "leads_to": "", "works": 0.0, "elsewhere": 0.0}

@@ -378,25 +378,6 @@ class Classifier:
         protection = Protection.read(folder, self, model)
         return lambda picture: protection.on(self, model, picture)
 
-    def obeyed(self, outputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], list[str]]:
-        """(1 where a test image that bears the mark is given the class that it stands for [n], the images' names)."""
-        assert self.corrects is not None
-        target = self.names.index(self.corrects.how.classes[0])
-        labelled_as, ids = self._labelled(outputs)
-        return (labelled_as == target).astype(np.float32), ids
-
-    def right_again(self, outputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], list[str]]:
-        """(1 where a test image that the manipulation concerns is given its true class [n], the images' names)."""
-        labelled_as, ids = self._labelled(outputs)
-        return (labelled_as == self.data.test.labels[self.parts["test_forget"]]).astype(np.float32), ids
-
-    def _labelled(self, outputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.int64], list[str]]:
-        """(classes given to the test images that the manipulation concerns, -1 where a logit is not finite; their names)."""
-        places = self.parts["test_forget"]
-        logits = outputs["test"][places]
-        finite = np.isfinite(logits).all(1)
-        return np.where(finite, np.nan_to_num(logits).argmax(1), -1).astype(np.int64), [f"test-{at}" for at in places]
-
     @property
     def true_labels(self) -> NDArray[np.int64]:
         """Classes of the training images, those of manipulated ones as they were before."""

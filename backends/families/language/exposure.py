@@ -102,15 +102,14 @@ def parts(model: Any) -> dict[str, Part]:
     Raises:
         BadInput: it has no feed-forward columns, as a mixture of experts.
     """
-    config = model.config.get_text_config()
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     found = {f"{layer} feed-forward": Part(matrix, 1) for layer, matrix in enumerate(writers(model))}
     for layer, block in enumerate(decoder_layers(model)):
-        attention = next(
-            (part for name in ("self_attn", "attn", "attention") if (part := getattr(block, name, None))), None
-        )
+        named = (getattr(block, name, None) for name in ("self_attn", "attn", "attention"))
+        attention = next((part for part in named if part is not None), None)
         matrix = next((one for name in ATTENTION if (one := getattr(attention, name, None)) is not None), None)
         if matrix is not None:
+            config = model.config.get_text_config()
+            width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
             found[f"{layer} head"] = Part(matrix, width)
     return found
 
