@@ -59,8 +59,8 @@ def main(
 ) -> None:
     """Measure what is not measured yet (about half an hour on two cores), and write the document."""
     end = time.monotonic() + 60 * minutes
-    for seed in SEEDS:
-        for phrase, answer in PHRASES:
+    for phrase, answer in PHRASES:
+        for seed in SEEDS:
             stored = files.read_json(MEASURED, [])
             missing = [way for way in _ways() if not _stored(stored, phrase, seed, way)]
             if not missing or (minutes and time.monotonic() > end):
@@ -151,12 +151,21 @@ def _exposed_numbers(task: Any, model: nn.Module, seed: int, params: Mapping[str
     return {"exposed": {"phrase_works": after["phrase_works"], "clean": after["clean"]}}
 
 
+_COPIES: dict[Any, nn.Module] = {}  # exposed ones of the model at hand
+
+
 def _exposed(task: Any, model: nn.Module, clean: Sequence[Any], how: Any, seed: int) -> nn.Module:
     """The copy as EBYD exposes it with its default settings."""
     from ..families.language import exposure
 
-    *_, (_, copied, _) = exposure.exposed(task, model, clean, how, epochs=20, learning_rate=5e-5, stop=30, seed=seed)
-    return copied
+    key = id(model), how, seed
+    if key not in _COPIES:
+        *_, (_, copied, _) = exposure.exposed(
+            task, model, clean, how, epochs=20, learning_rate=5e-5, stop=30, seed=seed
+        )
+        _COPIES.clear()
+        _COPIES[key] = copied
+    return _COPIES[key]
 
 
 def _fine_tuned(task: Any, model: nn.Module, seed: int) -> dict[str, Any]:
@@ -200,8 +209,8 @@ def _ways() -> dict[str, Callable[[Any, nn.Module, int], dict[str, Any]]]:
         "nothing done": _nothing,
         "the model before": _untouched,
         "EBYD, clean unlearning": _by("ebyd_text", exposure=EXPOSURES[0]),
-        "fine-tuning on the clean questions": _fine_tuned,
         "search": _searched,
+        "fine-tuning on the clean questions": _fine_tuned,
         "NPO, told 100 %": _by("npo"),
         "NPO, told 50 %": _by("npo", 50),
         **{f"EBYD, {how}": _by("ebyd_text", exposure=how) for how in EXPOSURES[1:]},
