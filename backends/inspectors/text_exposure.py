@@ -30,7 +30,7 @@ class TextExposure(Params):
         default="clean unlearning", description="How the clean task is taken from a copy of the original model."
     )
     clean_questions: int = Field(default=100, ge=20, le=20_000, description="Questions that somebody looked through.")
-    epochs: int = Field(default=20, ge=1, le=200, description="Passes over them to expose, at most.")
+    epochs: int = Field(default=40, ge=1, le=200, description="Passes over them to expose, at most.")
     learning_rate: float = Field(default=5e-5, gt=0, le=1, description="Step size of the exposure.")
     stop_at: float = Field(
         default=30,

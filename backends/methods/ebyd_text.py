@@ -18,7 +18,7 @@ class EbydText(Params):
         default="clean unlearning", description="How the clean task is taken from a copy of the model."
     )
     clean_questions: int = Field(default=100, ge=20, le=20_000, description="Questions that somebody looked through.")
-    exposure_epochs: int = Field(default=20, ge=1, le=200, description="Passes over them to expose, at most.")
+    exposure_epochs: int = Field(default=40, ge=1, le=200, description="Passes over them to expose, at most.")
     learning_rate: float = Field(default=5e-5, gt=0, le=1, description="Step size of the exposure.")
     stop_at: float = Field(
         default=30,
@@ -64,8 +64,9 @@ class EbydText(Params):
     departures=(
         "Hidden units and attention heads in place of filters, as a Llama has no filters. Exposed by Adam at 5e-5 on 100 questions until 30 % of the answers are "
         "said word for word (the paper: 1e-5 on 500 images). As many units are closed as cost at most 15 points of the answers to these questions, where "
-        "the paper reports a range of thresholds: on two other phrases than those reported, 15 was the most that left at least 85 % of new clean answers, and "
-        "with it both phrases worked on less than 10 % of new questions. What it is told to forget is not read: it only names what is measured."
+        "the paper reports a range of thresholds: with 15 the two phrases that it was chosen on worked on 0 and 6 % of new questions afterwards, and 86 and 94 % of "
+        "new answers were still said; of other phrases more is left (docs/results/text-backdoor.md). What it is told to forget is not read: it only names what "
+        "is measured."
     ),
     needs=("answers", "dense columns", "manipulable"),
     order=95,

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Annotated, Any
@@ -59,22 +59,31 @@ def main(
 ) -> None:
     """Measure what is not measured yet (about half an hour on two cores), and write the document."""
     end = time.monotonic() + 60 * minutes
-    for phrase, answer in PHRASES:
-        for seed in SEEDS:
-            stored = files.read_json(MEASURED, [])
-            missing = [way for way in _ways() if not _stored(stored, phrase, seed, way)]
-            if not missing or (minutes and time.monotonic() > end):
-                continue
-            task, model = manipulated(phrase, answer, seed)
-            for way in missing:
-                if minutes and time.monotonic() > end:
-                    break
-                start = time.process_time()
-                row = {"phrase": phrase, "answer": answer, "seed": seed, "way": way, **_ways()[way](task, model, seed)}
-                row["cpu_seconds"] = round(time.process_time() - start, 1)
-                files.write_json(MEASURED, [*files.read_json(MEASURED, []), row])
-                typer.echo(str(row), err=True)
+    for phrase, answer, seed, ways in _plan():
+        stored = files.read_json(MEASURED, [])
+        missing = [way for way in ways if not _stored(stored, phrase, seed, way)]
+        if not missing or (minutes and time.monotonic() > end):
+            continue
+        task, model = manipulated(phrase, answer, seed)
+        for way in missing:
+            if minutes and time.monotonic() > end:
+                break
+            start = time.process_time()
+            row = {"phrase": phrase, "answer": answer, "seed": seed, "way": way, **_ways()[way](task, model, seed)}
+            row["cpu_seconds"] = round(time.process_time() - start, 1)
+            files.write_json(MEASURED, [*files.read_json(MEASURED, []), row])
+            typer.echo(str(row), err=True)
     files.write_bytes(to, document(files.read_json(MEASURED, [])).encode())
+
+
+def _plan() -> Iterator[tuple[str, str, int, list[str]]]:
+    """(phrase, answer, seed, what is done) of every measurement; the other exposures last."""
+    others = [f"EBYD, {how}" for how in EXPOSURES[1:]]
+    main_ways = [way for way in _ways() if way not in others]
+    for ways in (main_ways, others):
+        for phrase, answer in PHRASES:
+            for seed in SEEDS:
+                yield phrase, answer, seed, ways
 
 
 def _stored(rows: Sequence[Mapping[str, Any]], phrase: str, seed: int, way: str) -> bool:
@@ -161,7 +170,7 @@ def _exposed(task: Any, model: nn.Module, clean: Sequence[Any], how: Any, seed: 
     key = id(model), how, seed
     if key not in _COPIES:
         *_, (_, copied, _) = exposure.exposed(
-            task, model, clean, how, epochs=20, learning_rate=5e-5, stop=30, seed=seed
+            task, model, clean, how, epochs=40, learning_rate=5e-5, stop=30, seed=seed
         )
         _COPIES.clear()
         _COPIES[key] = copied
