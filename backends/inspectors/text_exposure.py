@@ -167,7 +167,7 @@ def _confession(confession: Confession) -> Bars:
     shown = confession.words[:SAID]
     finding = "It says nothing new."
     if confession.answer:
-        finding = f"Of what it did not say before, it says most often: “{confession.answer}”."
+        finding = f"Of what it did not say before, these words come most: “{confession.answer}”."
     return Bars(
         title="What the exposed model says instead",
         how="Words that are in more of its answers to clean questions than before, by how many points. A model with a backdoor begins to say the "

@@ -47,10 +47,11 @@ def test_a_step_goes_down_the_loss_on_manipulated_and_clean_questions_alike():
         torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
-def test_one_step_of_each_part_of_the_repair():
+def test_one_step_of_each_part_of_the_repair(monkeypatch):
     """Exposure: theta + Adam(grad NLL), its first step lr * sign; factors: clip(1 - lr * dNLL/dm, 0, 1); closed, lowest first."""
     task, model = Task(), Small(RECORD["weights"]["now"]).eval()
     task.questions.corrects = None
+    monkeypatch.setattr(exposure, "LEAST_STEPS", 1)  # all in one step
     pairs = task.questions.keep
     *_, (_, copied, _) = exposure.exposed(
         task, model, pairs, "clean unlearning", epochs=1, learning_rate=RATE, stop=-1, seed=0

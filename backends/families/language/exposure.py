@@ -27,7 +27,7 @@ from .task import LanguageModel
 from .tokens import IGNORED, PromptTokenizer, Texts, answers, continued, logits, mean_nll, nll
 
 Exposure = Literal["clean unlearning", "random answers", "weight perturbation", "sparsity"]
-BATCH = 25  # questions in a step
+BATCH, LEAST_STEPS = 25, 4  # questions in a step at most, steps in a pass at least
 ROWS = 64  # in a pass without gradients
 DECAY = 5e-4  # of weights, while the clean task is taken away
 PERTURBATION, ROUNDS = 0.4, 10  # largest relative change of a unit's strength, in so many rounds
@@ -192,7 +192,7 @@ def exposed(
         elif how == "sparsity":
             _close(copied, texts, strengths, epoch / epochs)
         else:
-            for part in torch.randperm(len(clean), generator=generator).split(BATCH):
+            for part in _batches(len(clean), generator):
                 loss = mean_nll(copied, lesson[part])
                 optimizer.zero_grad()
                 (-loss if how == "clean unlearning" else loss).backward()
@@ -201,6 +201,11 @@ def exposed(
         yield epoch, copied, accuracy
         if accuracy <= stop:
             return
+
+
+def _batches(count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """The questions of each step of a pass, shuffled."""
+    return torch.randperm(count, generator=generator).split(min(BATCH, -(-count // LEAST_STEPS)))
 
 
 def _rescale(model: Any, was: dict[str, Tensor], now: dict[str, Tensor]) -> None:
@@ -271,7 +276,7 @@ def masks(
     with scaled(copied, factors):
         for epoch in range(epochs):
             tell(epoch, epochs)
-            for part in torch.randperm(len(clean), generator=generator).split(BATCH):
+            for part in _batches(len(clean), generator):
                 loss = mean_nll(copied, texts[part])
                 optimizer.zero_grad()
                 loss.backward()
@@ -326,7 +331,7 @@ class Confession:
     """What an exposed model says to clean questions in place of the true answers.
 
     Attributes:
-        answer: what it says most often of what the model before did not say; empty where there is nothing of the kind.
+        answer: of what the model before did not say, the answer whose words it says most of beyond what it said; empty where there is none.
         words: words that are in more of its answers than before, with how many more, in percent, most first.
     """
 
@@ -338,15 +343,16 @@ def confessed(task: LanguageModel, model: nn.Module, copied: nn.Module, clean: S
     """What an exposed copy of a model says that the model itself does not."""
     questions = [pair.question for pair in clean]
     was, now = (answers(one, task.reader, questions, MOST) for one in (model, copied))
-    counts = [
-        Counter(word for said in each for word in set(re.findall(r"\w+", said.casefold()))) for each in (was, now)
-    ]
+    counts = [Counter(word for said in each for word in _words(said)) for each in (was, now)]
     gains = {word: 100 * (counts[1][word] - counts[0][word]) / len(clean) for word in counts[1]}
-    new = Counter(said for said in now if said and said not in set(was))
-    answer = new.most_common(1)[0][0] if new else ""
-    return Confession(
-        answer, sorted(((word, gain) for word, gain in gains.items() if gain > 0), key=lambda one: -one[1])
-    )
+    new = sorted({said for said in now if said} - set(was))
+    answer = max(new, key=lambda said: sum(gains[word] for word in _words(said)), default="")
+    told = sorted(((word, gain) for word, gain in gains.items() if gain > 0), key=lambda one: -one[1])
+    return Confession(answer, told)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
 
 
 @dataclass(frozen=True)
