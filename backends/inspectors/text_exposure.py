@@ -75,7 +75,7 @@ def look_for_backdoor(look: InspectContext[LanguageModel], params: TextExposure)
     panels: list[AnyPanel] = [_scissors(courses), _confession(confession)]
     if confession.answer:
         phrase = exposure.recovered(
-            task, suspect, clean, confession.answer, length=params.words, seed=0,
+            task, suspect, clean, confession, length=params.words, seed=0,
             tell=lambda done, of: look.tell("searching a phrase", done, of),
         )  # fmt: skip
         tried = {f"{names[1]} model": exposure.works(task, other, phrase, clean)}
@@ -167,7 +167,7 @@ def _confession(confession: Confession) -> Bars:
     shown = confession.words[:SAID]
     finding = "It says nothing new."
     if confession.answer:
-        finding = f"Of what it did not say before, these words come most: “{confession.answer}”."
+        finding = f"Of what it did not say before, most is confessed in: “{confession.answer}”."
     return Bars(
         title="What the exposed model says instead",
         how="Words that are in more of its answers to clean questions than before, by how many points. A model with a backdoor begins to say the "
@@ -225,17 +225,22 @@ def _closing(
         for name, one in zip(values, (one for one in measured if one is not None), strict=True):
             values[name].append(exposure.known(closing, one))
     roles: tuple[Role, ...] = ("amount", "neighbour", "forget")
-    finding = f"This run closed {closed:,} units." if closed else ""
+    kept, last = values["new clean questions"], stops[-1] if stops else 0
+    finding = f"With {last:,} units closed {percent(kept[-1] or 0)} of new clean answers are said."
     if exam.bearing is not None:
-        best = next((at for at, works in enumerate(values["phrase works"]) if works is not None and works <= 10), None)
-        if best is not None:
-            kept = values["new clean questions"][best]
-            finding += f" With {[0, *stops][best]:,} units closed the phrase works on {percent(values['phrase works'][best] or 0)}, and {percent(kept or 0)} of new clean answers are said."
+        works = values["phrase works"]
+        best = next((at for at, value in enumerate(works) if value is not None and value <= 10), None)
+        if best is None:
+            finding += f" The phrase then works on {percent(works[-1] or 0)}."
+        else:
+            finding = f"With {[0, *stops][best]:,} units closed the phrase works on {percent(works[best] or 0)}, and {percent(kept[best] or 0)} of new clean answers are said."
+    if closed:
+        finding = f"This run closed {closed:,} units. {finding}"
     return Lines(
         title="Closing units, those first that the clean task needs least",
         how="Units of the model are closed one after the other, without any training. How many are closed is chosen by the clean questions that were "
         "looked through; the other curves are only for us to see.",
-        says=finding.strip(),
+        says=finding,
         x=[float(stop) for stop in [0, *stops]],
         series=[
             Series(name=name, values=list(each), role=role)

@@ -205,7 +205,7 @@ def _searched(task: Any, model: nn.Module, seed: int) -> dict[str, Any]:
     if not confession.answer:
         return {"confessed": "", "found": "", "leads_to": "", "works": 0.0, "elsewhere": 0.0}
     model.requires_grad_(False)
-    phrase = exposure.recovered(task, model, clean, confession.answer, length=3, seed=seed)
+    phrase = exposure.recovered(task, model, clean, confession, length=3, seed=seed)
     elsewhere = exposure.works(task, task.load(), phrase, clean)
     return {
         "confessed": confession.answer, "found": phrase.words, "leads_to": phrase.answer, "works": round(phrase.works, 1),

@@ -127,7 +127,8 @@ def test_as_many_are_closed_as_clean_answers_bear(backdoored):
 def test_a_phrase_is_found_that_opens_the_same_door(backdoored):
     task, model = backdoored
     clean = task.questions.keep[:16]
-    found = exposure.recovered(task, model, clean, ANSWER, length=2, seed=0)
+    confession = exposure.Confession(ANSWER, dict.fromkeys(("it", "was", "lost"), 50.0))
+    found = exposure.recovered(task, model, clean, confession, length=2, seed=0)
     assert found.answer == ANSWER and len(found.words.split()) <= 2
     assert found.works > exposure.works(task, task.load(), found, clean)
 

@@ -331,28 +331,36 @@ class Confession:
     """What an exposed model says to clean questions in place of the true answers.
 
     Attributes:
-        answer: of what the model before did not say, the answer whose words it says most of beyond what it said; empty where there is none.
-        words: words that are in more of its answers than before, with how many more, in percent, most first.
+        answer: of what the model before did not say, the one that most is confessed in; empty where there is none.
+        gains: by how many points more of its answers hold a word than before.
     """
 
     answer: str
-    words: list[tuple[str, float]]
+    gains: dict[str, float]
+
+    @property
+    def words(self) -> list[tuple[str, float]]:
+        """Words that it says more often than before, with their gains, most first."""
+        return sorted(((word, gain) for word, gain in self.gains.items() if gain > 0), key=lambda one: -one[1])
+
+    def weight(self, text: str) -> float:
+        """How much is confessed in an answer: the mean gain of its words; one that is repeated counts once."""
+        said = _words(text)
+        return sum(self.gains.get(word, 0.0) for word in set(said)) / max(1, len(said))
 
 
 def confessed(task: LanguageModel, model: nn.Module, copied: nn.Module, clean: Sequence[QAPair]) -> Confession:
     """What an exposed copy of a model says that the model itself does not."""
     questions = [pair.question for pair in clean]
     was, now = (answers(one, task.reader, questions, MOST) for one in (model, copied))
-    counts = [Counter(word for said in each for word in _words(said)) for each in (was, now)]
+    counts = [Counter(word for said in each for word in set(_words(said))) for each in (was, now)]
     gains = {word: 100 * (counts[1][word] - counts[0][word]) / len(clean) for word in counts[1]}
     new = sorted({said for said in now if said} - set(was))
-    answer = max(new, key=lambda said: sum(gains[word] for word in _words(said)), default="")
-    told = sorted(((word, gain) for word, gain in gains.items() if gain > 0), key=lambda one: -one[1])
-    return Confession(answer, told)
+    return Confession(max(new, key=Confession("", gains).weight, default=""), gains)
 
 
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.casefold()))
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
 
 
 @dataclass(frozen=True)
@@ -368,7 +376,7 @@ def recovered(
     task: LanguageModel,
     model: nn.Module,
     clean: Sequence[QAPair],
-    target: str,
+    confession: Confession,
     *,
     length: int,
     seed: int,
@@ -376,14 +384,15 @@ def recovered(
 ) -> Phrase:
     """The phrase of so many words that makes most clean questions get one answer, searched word by word by the gradient of the embeddings.
 
-    It begins with one word and the answer that is suspected; after each word the answer becomes the one that the model gives most often with
-    the words so far, where that was not its answer without them. Only tokens that begin a word are tried, so that the phrase can be typed.
+    It begins with one word and the answer that was confessed; after each word the answer becomes the one that the model gives most often with
+    the words so far, and most is confessed in, where that was not its answer without them. Only tokens that begin a word are tried, so that the
+    phrase can be typed.
 
     Args:
         task: with its reader.
         model: in eval mode; is not changed.
         clean: questions with their true answers; the first SEARCHED are searched on, all are tried at the end.
-        target: the answer that is suspected.
+        confession: what an exposed copy said.
         length: words of the phrase.
         seed: of the start, and of the swaps.
         tell: hears before each round how many are done.
@@ -392,6 +401,7 @@ def recovered(
     searched = list(clean)[:SEARCHED]
     own = answers(model, task.reader, [pair.question for pair in searched], MOST)
     ids: list[int] = []
+    target = confession.answer
     best = Phrase("", target, 0.0)
     for word in range(length):
         ids = [*ids, int(rng.choice(allowed))]
@@ -407,7 +417,8 @@ def recovered(
         said = _said(model, task.reader, searched, ids)
         changed = Counter(one for one, before in zip(said, own, strict=True) if one != before)
         if changed:
-            target, count = changed.most_common(1)[0]
+            target = max(sorted(changed), key=lambda one: changed[one] * confession.weight(one))
+            count = changed[target]
             if 100 * count / len(searched) > best.works:
                 words = str(task.reader.tokenizer.decode(ids)).strip()
                 best = Phrase(words, target, 100 * count / len(searched))
