@@ -205,7 +205,9 @@ def exposed(
 
 def _batches(count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     """The questions of each step of a pass, shuffled."""
-    return torch.randperm(count, generator=generator).split(min(BATCH, -(-count // LEAST_STEPS)))
+    order = torch.randperm(count, generator=generator)
+    size = min(BATCH, -(-count // LEAST_STEPS))
+    return tuple(order[at : at + size] for at in range(0, count, size))
 
 
 def _rescale(model: Any, was: dict[str, Tensor], now: dict[str, Tensor]) -> None:
