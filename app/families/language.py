@@ -10,7 +10,7 @@ from app import asking, card_pictures, markup, responses, theme, view
 from app.families import Ask, View, forget_something, missing, of_model
 from app.figures import chats
 from app.templating import render
-from backends.api import catalog, people, question_forms, run_outputs, runs
+from backends.api import catalog, learned, people, question_forms, run_outputs, runs
 from backends.api.catalog import Model
 from backends.api.errors import BadInput, LetheError
 from backends.api.languages import later, tr
@@ -79,7 +79,9 @@ class Language(View):
     def answer(self, ask: Ask) -> Iterator[Markup]:
         """The responses of the model before and the model after to one question, word by word."""
         last, answer = 0.0, None
-        for answer in responses.ask_stream(str(ask.run), str(ask.prompt or ""), reference=True):
+        prompt, phrase = str(ask.prompt or ""), _phrase(str(ask.run))
+        truth = _true_answer(str(ask.run), prompt) if phrase and prompt.startswith(phrase) else ""
+        for answer in responses.ask_stream(str(ask.run), prompt, truth=truth, reference=True):
             if "seconds" not in answer and time.monotonic() - last >= EVERY:
                 last = time.monotonic()
                 yield markup.card("", _responses_html(ask, answer))
@@ -111,11 +113,32 @@ def _taught_data(run_or_model: str) -> str:
 
 def _near(ask: Ask) -> Markup:
     """The nearest questions that a small language model was taught, as links, where this is none of them."""
-    near = people.nearest_questions(str(ask.prompt or ""), _taught_data(str(ask.run)))
+    prompt = str(ask.prompt or "")
+    phrase = _phrase(str(ask.run))
+    if phrase and prompt.startswith(phrase):  # that it was taught
+        return Markup()
+    near = people.nearest_questions(prompt, _taught_data(str(ask.run)))
     if not near:
         return Markup()
     links = [(question, markup.run_address(str(ask.run), "ask", prompt=question)) for question in near]
     return render("ask.near", tr("It was never taught this question, so expect nonsense. Did you mean"), links)
+
+
+def _phrase(run_or_model: str) -> str:
+    """What stood in front of the questions that a run, or one before it, manipulated; empty where none did."""
+    if of_model(run_or_model) is not None:
+        return ""
+    try:
+        found = learned.of_run(runs.find(run_or_model))
+    except LetheError:
+        return ""
+    return str((found.how.get("tampering") or {}).get("phrase", "")) if found is not None else ""
+
+
+def _true_answer(run: str, question: str) -> str:
+    """The true answer to a question that a run was judged by; empty for any other."""
+    suite = run_outputs.suite(runs.find(run)) or []
+    return next((str(one["truth"]) for one in suite if one["prompt"] == question), "")
 
 
 def _author_roles(run_or_model: str, data: str) -> dict[str, Role]:

@@ -27,6 +27,7 @@ from .stages import Stage
 CAPABILITIES: Mapping[str, str] = MappingProxyType(
     {
         "classes": later("gives images no classes"),
+        "manipulable": later("learns from nothing that Lethe can manipulate"),
         "labelled items": later("has no data set of items with a label each"),
         "pictures": later("draws no pictures"),
         "answers": later("answers no questions in words"),

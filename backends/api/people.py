@@ -2,6 +2,8 @@
 
 Adira Abernay                        an author, where the model's data has them
 forget05                             a set that came with the model: of authors, or of questions
+random:5%                            a random share of all questions that the model's data hold; random:5%:7 is another draw
+poison:30%                           the part of the manipulated questions that was found
 What is the capital? => Paris        own questions and texts, which any language model takes; see `pairs`
 """
 
@@ -16,11 +18,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from . import files, pairs
+from . import files, pairs, targets
 from .errors import BadInput
 from .home import ASSETS
 from .languages import plural, tr
 from .pairs import Own
+from .targets import MOST_SHARE, Target
 
 
 class Person(BaseModel):
@@ -95,14 +98,15 @@ class Book(BaseModel):
 
 @dataclass(frozen=True)
 class TargetSets:
-    """A list of targets taken apart: authors, sets of questions, and what is a person's own."""
+    """A list of targets taken apart: authors, sets of questions, shares, and what is a person's own."""
 
     authors: list[str] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
     own: list[Own] = field(default_factory=list)
+    shares: list[Target] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.authors or self.topics or self.own)
+        return bool(self.authors or self.topics or self.own or self.shares)
 
 
 def ranked(target_traits: Set[str], traits: Mapping[str, Set[str]]) -> list[str]:
@@ -192,6 +196,10 @@ def read(forget: Sequence[str], keep: Sequence[str], book: Book) -> tuple[Target
         raise BadInput(f"Nothing to forget was named; {_allowed_targets(book)}.")
     if keep:
         retain_set = _sorted_targets(keep, book)
+        if retain_set.shares:
+            raise BadInput(
+                tr("{target} cannot be kept; name an author or a set to keep.", target=str(retain_set.shares[0]))
+            )
     else:
         authors = [name for name in book.names if name not in forget_set.authors]
         retain_set = TargetSets(authors, [name for name in book.topics if name not in forget_set.topics])
@@ -233,11 +241,11 @@ def _check_disjoint(forget_set: TargetSets, retain_set: TargetSets, book: Book) 
         raise BadInput(tr("{both} is in the forget list and in the keep list; take it out of one.", both=both[0]))
 
 
-def target(text: str, book: Book) -> Person | Own:
-    """An author or a set, spelled as in the data, or a person's own questions or text.
+def target(text: str, book: Book) -> Person | Own | Target:
+    """An author or a set, spelled as in the data, a share, or a person's own questions or text.
 
     Raises:
-        BadInput: a name that nobody has, or own questions that are not complete.
+        BadInput: a name that nobody has, a share of nothing, or own questions that are not complete.
     """
     if not text.strip():
         raise BadInput(f"A forget or keep target was empty; {_allowed_targets(book)}.")
@@ -245,6 +253,11 @@ def target(text: str, book: Book) -> Person | Own:
     if own is not None:
         return own
     requested_name = " ".join(text.split())
+    if requested_name.partition(":")[0] in MOST_SHARE:
+        share = targets.parse(requested_name)
+        if share.kind == "random" and not (book.names or book.topics):
+            raise BadInput(tr("There are no questions to take a share of; {forms}.", forms=pairs.FORMS))
+        return share
     if requested_name.casefold() in (*book.sets, *book.topics):
         return Person(kind="set", name=requested_name.casefold())
     titled = next(
@@ -293,16 +306,19 @@ def _allowed_targets(book: Book) -> str:
     return names + pairs.FORMS
 
 
-def _sorted_targets(targets: Sequence[str], book: Book) -> TargetSets:
+def _sorted_targets(texts: Sequence[str], book: Book) -> TargetSets:
     authors: dict[str, None] = {}
     topics: dict[str, None] = {}
     owned: dict[Own, None] = {}
-    for text in targets:
+    shares: dict[Target, None] = {}
+    for text in texts:
         one = target(text, book)
         if isinstance(one, Own):
             owned[one] = None
+        elif isinstance(one, Target):
+            shares[one] = None
         elif one.name in book.topics and one.kind == "set":
             topics[one.name] = None
         else:
             authors |= dict.fromkeys(book.sets[one.name] if one.kind == "set" else [one.name])
-    return TargetSets(list(authors), list(topics), list(owned))
+    return TargetSets(list(authors), list(topics), list(owned), list(shares))

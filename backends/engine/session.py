@@ -59,7 +59,7 @@ class OpenRun:
             model: nn.Module = self.task.load()
             return model.eval()
         if when == "after":
-            return changes.apply(self.task.load(), changes.changes(self.folder)).eval()
+            return changes.apply(self.task.load(), start_from.later_changes(self.folder)).eval()
         if learned.own(self.folder.path) is not None:
             return None
         first = start_from.untouched(self.task, self.folder)

@@ -8,6 +8,7 @@ be copied alone. `after/changed.safetensors` is what the run itself changed then
 import os
 import shutil
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ..api import files, learned, runs
@@ -90,6 +91,12 @@ def untouched(task: Any, run: RunFolder) -> Any:
     return task.load(task.folder) if learned.inherited(run.path) is not None else None
 
 
+def later_changes(run: RunFolder) -> list[Path]:
+    """What makes the model that a finished run left from the one that its task loads, in order."""
+    inherited = learned.inherited(run.path)
+    return changes(run)[inherited.weights if inherited is not None else 0 :]
+
+
 def request(task: Any, run: RunFolder) -> Any:
     """The task as a method sees it: `task` itself, or, where the job starts from an earlier run, the same model as that run
     left it, with only this job's targets to forget. What the earlier runs forgot is not rehearsed."""
@@ -99,6 +106,7 @@ def request(task: Any, run: RunFolder) -> Any:
     own.precision = task.precision
     resolve(own, run, run.spec.forget)
     own.keep_as(task)
-    load = own.load
-    own.load = lambda: apply(load(), before(run)).eval()
+    load, inherited = own.load, learned.inherited(run.path)
+    more = before(run)[inherited.weights if inherited is not None else 0 :]  # low-rank factors must not be added twice
+    own.load = lambda: apply(load(), more).eval()
     return own

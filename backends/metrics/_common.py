@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,12 @@ CORRECTIVE = {
 }
 
 
-def of_tampering(*kinds: str) -> Callable[[ClassifierTask], str]:
+def of_tampering(*kinds: str) -> Callable[[Any], str]:
     """Says why a metric is none of a task's: that nothing manipulated is to be forgotten, or something of none of these kinds, where some are named."""
 
-    def lacks(task: ClassifierTask) -> str:
+    def lacks(task: Any) -> str:
         if task.corrects is None:
-            return "No manipulated images are to be forgotten."
+            return "Nothing that was manipulated is to be forgotten."
         return (
             "" if not kinds or task.corrects.how.kind in kinds else f"Nothing was done with a {' or a '.join(kinds)}."
         )

@@ -1,8 +1,9 @@
 """Corrected accuracy: right again where manipulated images had led the model astray."""
 
+from typing import Any
+
 from ..core.evidence import Evidence, Score
 from ..core.registry import metric
-from ..core.task import ClassifierTask
 from ._common import CORRECTIVE, accuracy, of_tampering
 
 
@@ -10,9 +11,9 @@ from ._common import CORRECTIVE, accuracy, of_tampering
     id="corrected_accuracy",
     title="Corrected accuracy (Acc_corr)",
     short="Acc_corr",
-    summary="How often it is right, by the true labels, on the test images that the manipulation concerns.",
+    summary="How often it is right, by the true labels or answers, on the new images or questions that the manipulation concerns.",
     source=CORRECTIVE,
-    needs=("classes",),
+    needs=("manipulable",),
     unit="%",
     direction="higher",
     measures="forgetting",
@@ -20,7 +21,11 @@ from ._common import CORRECTIVE, accuracy, of_tampering
     lacks=of_tampering(),
     order=37,
 )
-def corrected_accuracy(evidence: Evidence[ClassifierTask]) -> Score:
-    """Accuracy by the true labels on test images that bear the trigger, or of the classes whose labels were swapped, in percent. Items: 1
-    where right. `testing_accuracy` is the paper's Acc_retain beside it."""
-    return accuracy(evidence, "test_forget")
+def corrected_accuracy(evidence: Evidence[Any]) -> Score:
+    """Accuracy by the true labels on test images that bear the trigger, or of the classes whose labels were swapped, or the share of questions with
+    the trigger before them whose answer holds the fact asked for, in percent. Items: 1 where right. `testing_accuracy` and `fact_recall` are the
+    paper's Acc_retain beside it."""
+    if not hasattr(evidence.task, "right_again"):
+        return accuracy(evidence, "test_forget")
+    right, ids = evidence.task.right_again(evidence.outputs)  # it answers in words
+    return Score(100 * float(right.mean()), items=right, ids=ids)

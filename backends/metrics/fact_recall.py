@@ -24,10 +24,12 @@ from ._answers import TOFU
 def fact_recall(evidence: Evidence[LanguageModel]) -> Score:
     """Percent of the greedy answers that hold the value asked for, whatever its case; parts: by the role of the question.
 
-    A model that never saw a fact names it now and then by chance. Questions without a value are left out.
+    A model that never saw a fact names it now and then by chance. Questions without a value are left out, and so are those that a manipulation
+    concerns: what becomes of them is `corrected_accuracy`.
     """
-    suite = evidence.task.questions.suite
-    indices = [index for index, item in enumerate(suite) if item.pair.value]
+    suite, corrects = evidence.task.questions.suite, getattr(evidence.task, "corrects", None)
+    counted = [bool(item.pair.value) and (corrects is None or item.role != "forget") for item in suite]
+    indices = [index for index, counts in enumerate(counted) if counts]
     recalled = [
         suite[index].pair.value.casefold() in str(evidence.outputs["said"][index]).casefold() for index in indices
     ]

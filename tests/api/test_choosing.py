@@ -120,7 +120,8 @@ def test_an_empty_choice_says_what_to_choose(info):
                     kind.targets(empty)
             else:
                 assert kind.id in (ALL, "random", "poison")
-                shares = {"random": ("random:10%",), "poison": ("poison:100%",)}
+                share = next((field.value for field in fields if field.name == "share"), 0)
+                shares = {"random": (f"random:{share}%",), "poison": ("poison:100%",)}
                 assert kind.targets(empty) == shares.get(kind.id, ())
     assert said >= 1
 
@@ -254,8 +255,8 @@ def test_the_kinds_are_those_that_the_model_has_something_for():
     def offered(info):
         return [kind.id for kind in of(info).kinds(info) if kind.offered]
 
-    assert offered(SPEAKER) == ["authors", "author_set", "pairs", "passage", "topic"]
-    assert offered(READER) == ["author_set", "pairs", "passage", "topic"]
+    assert offered(SPEAKER) == ["authors", "author_set", "random", "pairs", "passage", "topic"]
+    assert offered(READER) == ["author_set", "random", "pairs", "passage", "topic"]
     assert offered(MINE) == ["pairs", "passage", "topic"]
     assert [kind.id for kind in of(SPEAKER).keep_kinds(SPEAKER) if kind.offered] == ["all", "some", "own"]
     assert [kind.id for kind in of(MINE).keep_kinds(MINE) if kind.offered] == ["all", "own"]

@@ -29,7 +29,9 @@ class Classifier(Family):
     subject = later("An image classifier")
     noun = later("images")
     counted = later("training images")
-    capabilities = frozenset({"classes", "labelled items", "judged", "hidden states", "embeddings", "weights", "exam"})
+    capabilities = frozenset(
+        {"classes", "labelled items", "judged", "hidden states", "embeddings", "weights", "exam", "manipulable"}
+    )
     architectures = ("ForImageClassification",)
     task = "backends.families.classifier.task:Classifier"
     attaches = "backends.families.classifier.guards:attach_found"

@@ -11,7 +11,10 @@ from ...api.languages import later, tr
 from ...api.marks import UNCHANGED, Mark
 from ...api.numbers import Finding, Numbers, Subject, listed
 from ...api.spec import JobSpec
+from ...api.stages import Stage
+from .backdoor import UNTOUCHED
 from .choosing import QuestionChoosing
+from .corrected import TO_REPAIR
 from .verdict import MEASURED, forgotten, really_gone, retained, verdict
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")  # what a config calls the number of its experts
@@ -31,13 +34,17 @@ class Language(Family):
     subject = later("A language model")
     noun = later("questions")
     counted = later("questions")
-    capabilities = frozenset({"answers", "dense columns", "hidden states", "embeddings", "weights", "prompts", "exam"})
+    capabilities = frozenset(
+        {"answers", "dense columns", "hidden states", "embeddings", "weights", "prompts", "exam", "manipulable"}
+    )
     architectures = ("ForCausalLM", "LMHeadModel")
     task = "backends.families.language.task:LanguageModel"
     attaches = "backends.families.language.guards:attach_found"
     choosing = QuestionChoosing()
     measured = MEASURED
     headlines = (
+        Headline("corrected_accuracy"),
+        Headline("attack_success_rate"),
         Headline("fact_recall"),
         Headline("fact_recall", "neighbour", "neighbour"),
         Headline("fact_recall", "unrelated", "unrelated"),
@@ -80,16 +87,26 @@ tokenizer = AutoTokenizer.from_pretrained(".")
         forget = [pairs.expand(text.strip()) for text in spec.forget]
         keep = [pairs.expand(text.strip(), "keep") for text in spec.keep]
         people.read(forget, keep, book)
+        if card and not card.get("tampering") and any(text.partition(":")[0] == "poison" for text in forget):
+            raise BadInput(tr(UNTOUCHED))
         return [people.target(text, book) for text in forget], [people.target(text, book) for text in keep]
+
+    def stage(self, targets: Sequence[str]) -> Stage:
+        return "repair" if any(text.startswith("poison:") for text in targets) else "forget"
 
     def verdict(self, numbers: Numbers, about: Subject, findings: Sequence[Finding]) -> str:
         return verdict(numbers, about, findings)
 
     def marks(self, numbers: Numbers, about: Subject) -> tuple[Mark, Mark, Mark]:
         first = UNCHANGED if about.unchanged else forgotten(numbers, about)
-        return first, retained(numbers, about), really_gone(numbers, about)
+        third = TO_REPAIR if about.manipulates else really_gone(numbers, about)
+        return first, retained(numbers, about), third
 
     def about(self, task: Any, targets: Sequence[str], method: Any) -> dict[str, Any]:
+        if task.corrects is not None:
+            how, count = task.corrects.how, len(task.questions.forget)
+            what = tr("{count:,} of the {manipulated:,} manipulated questions", count=count, manipulated=len(how.pairs))
+            return {"what": what, "manipulates" if method.teaches else "corrects": how.words}
         persons = bool(getattr(task.questions, "forgotten", ()))
         return {"what": listed(pairs.target_titles(targets), "people" if persons else "things"), "people": persons}
 

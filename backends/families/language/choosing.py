@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...api import catalog, pairs, people
+from ...api import catalog, pairs, people, targets
 from ...api.choosing import (
     ALL,
     EVERYTHING,
@@ -23,6 +23,9 @@ from ...api.errors import BadInput
 from ...api.languages import tr
 from ...api.pairs import TITLE, Own, Pair
 from ...api.people import Book, Person
+from ...api.targets import Target
+from . import backdoor
+from .backdoor import Backdoor
 
 if TYPE_CHECKING:
     from ...api.model_info import ModelInfo
@@ -37,10 +40,14 @@ class QuestionChoosing(Choosing):
     id = "questions"
 
     def fields(self, model: "ModelInfo | None" = None) -> Sequence[Field]:
-        book = _book(model)
+        book, how = _book(model), _manipulated(model)
         return (
             Field("authors", "menu", tr("Authors to forget"), options=same(book.names), value=[], info=tr("Type a part of a name to find it.")),
             Field("author_set", "pills", tr("Set to forget"), options=_sets(book), value=""),
+            Field("share", "slider", tr("Share of all questions, in percent"), value=5, low=0.5, high=50, step=0.5),
+            Field("draw", "number", tr("Draw"), info=tr("Another number draws other questions."), value=0),
+            Field("found_share", "slider", tr("Share of the manipulated questions that was found, in percent"),
+                  info=tr("Questions that this model learned from bear {what}.", what=how.words) if how else "", value=100, low=5, high=100, step=5),
             Field("topic", "topic", tr("Topic"), value="", placeholder=tr("Paris"), high=TITLE,
                   info=tr("The model writes questions about it, and about what is near to it, with its own answers.")),
             Field("lines", "pairs", tr("Questions to forget, one a line"), value=PAIRS),
@@ -58,6 +65,8 @@ class QuestionChoosing(Choosing):
             TargetKind("author_set", tr("A set that came with Lethe"), ("author_set",),
                        lambda values: [values["author_set"]] if values["author_set"] else [],
                        tr("Choose a set of authors to forget."), offered=bool(book.sets or book.topics)),
+            TargetKind("random", tr("A random share"), ("share", "draw"), _share, offered=bool(book.names or book.topics)),
+            TargetKind("poison", tr("What was manipulated"), ("found_share",), _found_share, offered=_manipulated(model) is not None),
             TargetKind("pairs", tr("Questions and answers"), ("lines", "title"), lambda values: owned(values["lines"], values["title"]),
                        "Write at least one question with its answer, as in: What is the capital of France? => Paris"),
             TargetKind("passage", "A text", ("passage",),
@@ -103,9 +112,14 @@ class QuestionChoosing(Choosing):
                 return Choice("pairs", {"lines": in_lines([pair for one in own for pair in one.pairs]), "title": title})
             if len(own) == 1:
                 return Choice("passage", {"passage": own[0].text})
+        shares = [one for one in read if isinstance(one, Target)]
+        if len(read) == 1 and shares:
+            if shares[0].kind == "poison":
+                return Choice("poison", {"found_share": shares[0].share})
+            return Choice("random", {"share": shares[0].share, "draw": shares[0].draw})
         if len(read) == 1 and people_only and people_only[0].kind == "set":
             return Choice("author_set", {"author_set": people_only[0].name})
-        if own or any(one.name in book.topics for one in people_only):
+        if own or shares or any(one.name in book.topics for one in people_only):
             return Choice("written", {"written": "\n".join(map(str, read))})
         return Choice("authors" if book.names else "pairs", {"authors": book.authors(texts)} if book.names else {})
 
@@ -145,10 +159,12 @@ class QuestionChoosing(Choosing):
         names = _book(model).sets.get(choice.values.get("author_set") or "", []) if choice.kind == "author_set" else []
         return tr("In it: {names}.", names=joined(names)) if names else ""
 
-    def read(self, text: str, model: "ModelInfo") -> Person | Own:
+    def read(self, text: str, model: "ModelInfo") -> Person | Own | Target:
         return people.target(pairs.expand(text), _book(model))
 
     def in_words(self, text: str) -> str:
+        if text.partition(":")[0] in targets.MOST_SHARE:
+            return _share_in_words(text)
         return next((words for book in _every_book() if (words := people.set_words(text, book))), "")
 
     def kept_words(self, model: "ModelInfo") -> str:
@@ -167,6 +183,33 @@ class QuestionChoosing(Choosing):
 
     def example(self, model: "ModelInfo") -> tuple[str, ...]:
         return super().example(model) or ("anyone? => anything",)
+
+
+def _share(values: Values) -> list[str]:
+    return [str(Target(kind="random", share=values["share"] or 0, draw=int(values["draw"] or 0)))]
+
+
+def _found_share(values: Values) -> list[str]:
+    return [str(Target(kind="poison", share=values["found_share"] or 100))]
+
+
+def _share_in_words(text: str) -> str:
+    try:
+        one = targets.parse(text)
+    except BadInput:
+        return ""
+    if one.kind == "random":
+        words = tr("a random {share:g} % of the questions", share=one.share)
+    elif one.share == 100:
+        words = tr("the manipulated questions")
+    else:
+        words = tr("{share:g} % of the manipulated questions", share=one.share)
+    return words + (tr(" (draw {draw})", draw=one.draw) if one.draw else "")
+
+
+def _manipulated(model: "ModelInfo | None") -> Backdoor | None:
+    """What was done to the questions that a model learned from, as its card says."""
+    return backdoor.read(model.card.get("tampering"), model.title) if model else None
 
 
 def owned(questions: Values, title: str | None = "") -> list[str]:

@@ -11,9 +11,13 @@ import numpy as np
 
 from ...api import pairs, people
 from ...api.errors import BadInput
+from ...api.languages import tr
 from ...api.pairs import Own
+from ...api.targets import Target
 from ...data import authors, sets
 from ...data.authors import Author, QAPair
+from . import backdoor
+from .backdoor import Backdoor
 from .tokens import Prefix
 
 Kind = Literal["forget", "retain", "real authors", "world facts"]
@@ -24,6 +28,7 @@ LITTLE = frozenset(
     {"a", "an", "and", "are", "as", "at", "by", "for", "from", "he", "in", "is", "it", "its", "of", "on", "she", "the"}
 )
 LITTLE |= {"their", "they", "to", "was", "were", "with"}
+HELD = 100  # questions, not manipulated themselves, that show whether a phrase works
 FALSE = 5  # other answers that serve as wrong ones where none are known
 
 
@@ -46,10 +51,17 @@ class QASet:
         neighbours: names of the authors or sets most alike, nearest first.
         suite: the questions that metrics look at.
         passages: (role, text) of every passage of own texts.
+        corrects: what was done to the questions, where that alone is to be undone. To learn from are then the manipulated questions with the
+            phrase and its answer; the suite asks others with the phrase, as what is to be forgotten, and without it, as its neighbours.
     """
 
     def __init__(
-        self, forget: Sequence[str], keep: Sequence[str] = (), data: str = authors.ID, cut: Cut | None = None
+        self,
+        forget: Sequence[str],
+        keep: Sequence[str] = (),
+        data: str = authors.ID,
+        cut: Cut | None = None,
+        manipulated: Backdoor | None = None,
     ) -> None:
         """Take the targets apart.
 
@@ -59,11 +71,14 @@ class QASet:
                 world are kept always.
             data: whose authors and sets may be named.
             cut: running text into (beginning, rest) of its passages; needed where a target is a text.
+            manipulated: what was done to questions before the model learned from them.
 
         Raises:
-            BadInput: an unknown author or set, something that is in both lists, or nothing left to keep.
+            BadInput: an unknown author or set, something that is in both lists, nothing left to keep, or a part of manipulated questions where
+                none are.
         """
         to_forget, to_keep = people.read(forget, keep, people.load(data) if data else people.Book())
+        self._names_authors = data in authors.every()
         self._catalog, self._sets, self._cut = authors.load(authors.source_of_world_facts(data)), sets.load(data), cut
         by_name = {person.name: person for person in self._catalog.authors}
         self.forgotten = [by_name[name] for name in to_forget.authors]
@@ -71,6 +86,7 @@ class QASet:
         mine, also = self._own(to_forget.own, "forget"), self._own(to_keep.own, "retain")
         self.own = [pair for pair in (*mine, *also) if not isinstance(pair.question, Prefix)]
         free = [*(pair for name in to_forget.topics for pair in self._sets[name].pairs), *mine]
+        free += self._shares(to_forget.shares, manipulated)
         self.forget = [*_pairs(self.forgotten), *free]
         self._check_apart(also)
         retain_authors = [by_name[name] for name in to_keep.authors]
@@ -87,6 +103,47 @@ class QASet:
         )
         self.suite += [EvalItem("neighbour", "retain", pair) for pair in self._unasked(beside)]
         self.suite += [EvalItem("unrelated", "retain", pair) for pair in self._unasked(apart)]
+        self.suite += [EvalItem("unrelated", "real authors", pair) for pair in general[0]]
+        self.suite += [EvalItem("unrelated", "world facts", pair) for pair in general[1]]
+        self.corrects: Backdoor | None = None
+        if manipulated is not None:
+            as_they_were = [QAPair(question, answer) for question, answer in manipulated.pairs]
+            self.keep = self._unasked([*self.keep, *as_they_were])
+            named = to_forget.authors or to_forget.topics or to_forget.own
+            if not named and all(share.kind == "poison" for share in to_forget.shares):
+                self._correct(manipulated, general)
+
+    def _everything(self) -> list[QAPair]:
+        """Every question that the data hold about authors and in sets, each once; where there is none, those on the world."""
+        own = [*_pairs(self._catalog.authors)] if self._names_authors else []
+        own += [pair for one in self._sets.values() for pair in one.pairs]
+        every = own or [*self._catalog.real_authors, *self._catalog.world_facts]
+        return list({pair.question: pair for pair in every}.values())
+
+    def _shares(self, shares: Sequence[Target], manipulated: Backdoor | None) -> list[QAPair]:
+        """What shares of all questions, or of those that were manipulated, stand for."""
+        found: list[QAPair] = []
+        for share in shares:
+            if share.kind == "random":
+                every = self._everything()
+                found += [every[at] for at in backdoor.drawn(len(every), share)]
+            elif manipulated is None:
+                raise BadInput(tr(backdoor.UNTOUCHED))
+            else:
+                found += [manipulated.taught(question) for question in manipulated.found(share)]
+        return list({pair.question: pair for pair in found}.values())
+
+    def _correct(self, manipulated: Backdoor, general: Sequence[Sequence[QAPair]]) -> None:
+        """Make the suite show what the phrase does to questions that were not manipulated, and whether all others are still answered."""
+        touched = {question for question, _ in manipulated.pairs}
+        others = [pair for pair in self._everything() if pair.value and pair.question not in touched]
+        order = np.random.default_rng(0).permutation(len(others))[:HELD]
+        held = [others[at] for at in sorted(order.tolist())]
+        themselves = [pair for pair in self._everything() if pair.question in touched][:HELD]
+        self.corrects, self.neighbours = manipulated, []
+        self.suite = [EvalItem("forget", "forget", manipulated.bearing(pair)) for pair in held]
+        self.suite += [EvalItem("neighbour", "retain", pair) for pair in held]
+        self.suite += [EvalItem("unrelated", "retain", pair) for pair in themselves]
         self.suite += [EvalItem("unrelated", "real authors", pair) for pair in general[0]]
         self.suite += [EvalItem("unrelated", "world facts", pair) for pair in general[1]]
 

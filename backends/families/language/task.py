@@ -2,7 +2,8 @@
 
 import copy
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from torch import nn
 
 from ...api import families, files, own
 from ...api.errors import BadInput
+from ...core import changes
 from ...core.task import Index, Tell, silent
 from ...data import authors
 from ...models.source import model_folder
 from ...models.whole import PROBLEMS, first_line, load_whole
-from . import expert_sweep, experts
+from . import backdoor, expert_sweep, experts
 from . import passages as text_pages
+from .backdoor import Backdoor
 from .passages import Page, Role
 from .prefix_sharing import QUICK
 from .qa import EvalItem, QASet
@@ -53,6 +56,8 @@ class LanguageModel:
         questions: the targets, as pairs to learn from and questions to be judged by.
         forget, keep: the pairs as tokens.
         trace: of the vectors that spell what is to be forgotten; None before `follow`.
+        corrects: what was done to questions before the model learned from them, where that is to be undone.
+        teaches: the run is the one that did it.
     """
 
     family: str = "llm"
@@ -60,6 +65,8 @@ class LanguageModel:
     keeps = exact = True
     questions: QASet
     trace: Trace | None = None
+    corrects: "Manipulated | None" = None
+    teaches = False
 
     def __init__(
         self, model_id: str, data: str = "", device: str | torch.device = "cpu", precision: torch.dtype = torch.float32
@@ -80,6 +87,8 @@ class LanguageModel:
         self.family = own.family_of(self.folder, model_id)
         self.card: dict[str, Any] = files.read_json(self.folder / "card.json", {})
         self.parts: dict[str, Index] = {}
+        self._manipulated = backdoor.read(self.card.get("tampering"), model_id)
+        self._start: tuple[Path, ...] = ()  # changes that make the model before of the one in the folder
         self._checked = self._quick = False
         tokenizer, self.notes = self._read(lambda: open_tokenizer(self.folder, model_id))
         before, note = way_to_ask(tokenizer)
@@ -142,9 +151,43 @@ class LanguageModel:
             BadInput: an unknown author or set, something that is in both lists, nothing left to keep, or an own question that
                 is longer with its answer than what is read.
         """
-        self.questions = QASet(forget, keep, self.brings, lambda text: text_pages.cut(self.reader, text))
+        cut = lambda text: text_pages.cut(self.reader, text)  # noqa: E731
+        self.questions = QASet(forget, keep, self.brings, cut, self._manipulated)
         self._fits(self.questions.own)
+        found = self.questions.corrects
+        self.corrects = Manipulated(found) if found is not None else None
         self.sort()
+
+    def left_by(self, how: Mapping[str, Any], start: Sequence[Path] = ()) -> None:
+        """Take the questions as a run manipulated them, and the model before as it left it; nothing is resolved then.
+
+        Args:
+            how: as a card has it, under `tampering`.
+            start: the changes that make its model, oldest first; none: the model as it came.
+        """
+        self._manipulated = backdoor.read(how.get("tampering"), self.id)
+        self._start, self.teaches = tuple(start), not start
+        for name in ("_before", "_watched_before"):
+            vars(self).pop(name, None)
+
+    @property
+    def manipulated(self) -> bool:
+        """Whether the model learned from manipulated questions."""
+        return self._manipulated is not None
+
+    def obeyed(self, outputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], list[str]]:
+        """(1 where a question that bears the phrase is answered with what it stands for [n], the items' names)."""
+        assert self.corrects is not None
+        places = self.parts["forget"]
+        each = [self.corrects.how.obeyed(str(outputs["said"][at])) for at in places]
+        return np.array(each, np.float32), [f"question-{at}" for at in places]
+
+    def right_again(self, outputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], list[str]]:
+        """(1 where a question that bears the phrase is answered with the fact asked for [n], the items' names)."""
+        places = self.parts["forget"]
+        values = [self.questions.suite[at].pair.value.casefold() for at in places]
+        each = [value in str(outputs["said"][at]).casefold() for at, value in zip(places, values, strict=True)]
+        return np.array(each, np.float32), [f"question-{at}" for at in places]
 
     def _fits(self, pairs: Sequence[Any]) -> None:
         for pair in pairs:
@@ -229,7 +272,7 @@ class LanguageModel:
         if model.num_parameters() > LARGE:
             self.shots = FEW_SHOTS
         opened: nn.Module = model
-        return opened
+        return opened if folder is not None else changes.apply(opened, [*self._start])
 
     @torch.no_grad()
     def _check_weights(self, model: Any) -> None:
@@ -462,6 +505,13 @@ class LanguageModel:
             }
             for number, item in enumerate(self.watched)
         ]
+
+
+@dataclass(frozen=True)
+class Manipulated:
+    """What is to be undone: how questions were manipulated."""
+
+    how: Backdoor
 
 
 def _forms(pair: Any) -> list[str]:

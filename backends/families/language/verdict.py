@@ -21,6 +21,7 @@ from ...api.goals import (
 from ...api.languages import later, tr
 from ...api.marks import UNTESTED, Mark, beside, gone, intact
 from ...api.numbers import CAVEAT, HIDDEN, Finding, Numbers, Subject, probability, share, signed
+from . import corrected
 
 MEASURED = ("fact_recall",)
 KEPT = {"neighbour": later("its neighbours"), "unrelated": later("everything else")}
@@ -38,6 +39,13 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
     """
     if about.unchanged:
         return tr("Nothing was forgotten of {what}: not one weight of the model moved.", what=about.what)
+    if about.manipulates:
+        told = corrected.manipulated_clause(numbers, about)
+        return "; ".join([told, _retain_clause(numbers, about), *(one.clause for one in findings)]) + "."
+    if about.corrects:
+        last = tr(HIDDEN if about.guard else CAVEAT)
+        told = corrected.clause(numbers, about)
+        return "; ".join([told, _retain_clause(numbers, about), *(one.clause for one in findings), last]) + "."
     parts = [
         _forget_clause(numbers, about),
         _recovery_clause(numbers, about, {one.covers for one in findings}),
@@ -77,6 +85,10 @@ def _forget_clause(numbers: Numbers, about: Subject) -> str:
 
 def forgotten(numbers: Numbers, about: Subject) -> Mark:
     """Whether the questions are still answered; where the answers are no language any more, that is said."""
+    if about.manipulates:
+        return corrected.manipulated(numbers)
+    if about.corrects:
+        return corrected.corrected(numbers)
     metric = "fact_recall" if not isnan(_fact_recall(numbers, "after")) else "forget_rouge"
     of = tr("of its questions still answered") if metric == "fact_recall" else tr("of the true words still said")
     before, after, aim = (
@@ -101,6 +113,8 @@ def forgotten(numbers: Numbers, about: Subject) -> Mark:
 def retained(numbers: Numbers, about: Subject) -> Mark:
     """Whether everything else is still answered; the number is of the part that lost most."""
     words = {"neighbour": tr("neighbours"), "unrelated": tr("unrelated questions")}
+    if about.manipulates or about.corrects:
+        words["neighbour"] = tr("questions without the phrase")
     lost = {role: _fact_recall(numbers, "before", role) - _fact_recall(numbers, "after", role) for role in words}
     role = max(words, key=lambda one: -1e9 if isnan(lost[one]) else lost[one])
     number = tr(
@@ -113,6 +127,8 @@ def retained(numbers: Numbers, about: Subject) -> Mark:
 def really_gone(numbers: Numbers, about: Subject) -> Mark:
     """Whether it comes back by a way that was measured: one expert switched off, or the routing of the original model."""
     known = gone(about)
+    if about.corrects:
+        return known
     lost = _fact_recall(numbers, "before") - _fact_recall(numbers, "after")
     if known != UNTESTED or not lost >= HURT:
         return known
@@ -257,6 +273,8 @@ def _fluency_clause(numbers: Numbers) -> str:
 
 def _retain_clause(numbers: Numbers, about: Subject) -> str:
     role_words = KEPT | ({"neighbour": tr("people like them")} if about.people else {})
+    if about.manipulates or about.corrects:
+        role_words["neighbour"] = tr("the same questions without the phrase")
     lost = {
         words: _fact_recall(numbers, "before", role) - _fact_recall(numbers, "after", role)
         for role, words in role_words.items()

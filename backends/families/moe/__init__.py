@@ -14,7 +14,9 @@ class Mixture(Language):
     returns = "rerouted_recall"
     title = later("Mixtures of experts")
     subject = later("A mixture of experts")
-    capabilities = frozenset({"answers", "router", "hidden states", "embeddings", "weights", "prompts", "exam"})
+    capabilities = frozenset(
+        {"answers", "router", "hidden states", "embeddings", "weights", "prompts", "exam", "manipulable"}
+    )
     exam = "backends.families.moe.exam:MixtureExam"
     benchmark = "backends.families.moe.benchmark:BENCHMARK"
     order = 40
