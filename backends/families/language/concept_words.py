@@ -5,7 +5,7 @@ baseline to the question, times the distance. The values add up to f(question) -
 """
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -144,7 +144,7 @@ def by_word(rows: Sequence[Explained]) -> dict[str, float]:
     """What each word brings, in nats, as the mean over the questions that hold it."""
     found: dict[str, list[float]] = {}
     for row in rows:
-        own: Counter[str] = Counter()
+        own: dict[str, float] = defaultdict(float)
         for word, nats in zip(row.words, row.nats, strict=True):
             own[word] += nats
         for word, nats in own.items():
