@@ -119,7 +119,9 @@ def _answers(path: Path) -> dict[str, tuple[int, str]]:
             if one.type == "radio" and str(one.key).startswith(QUESTION):
                 question = one
             elif one.type == "success" and question is not None:
-                right_by_question.setdefault(question.label, (option, one.value.removeprefix(tr("Yes. {because}", because=""))))
+                right_by_question.setdefault(
+                    question.label, (option, one.value.removeprefix(tr("Yes. {because}", because="")))
+                )
     if missing := [radio.label for radio in questions if radio.label not in right_by_question]:
         raise LetheError(f"The lesson {path.stem} calls no answer right to: {missing[0]}")
     return right_by_question
