@@ -56,18 +56,18 @@ def concept_words(look: InspectContext[LanguageModel], params: ConceptWords) -> 
     if any(name.startswith(PREFIX) for name, _ in look.after.named_children()):
         return [_guarded()]
     questions = look.task.questions
-    forget = words.drawn(questions.forget, params.questions, 0)
+    forget = words.sampled(questions.forget, params.questions, 0)
     keep = words.beside(questions.keep, forget, params.questions, 0)
     by_model: dict[When, list[Explained]] = {}
     for when, model in models(look).items():
 
-        def told(done: int, of: int, when: When = when) -> None:
+        def tell_step(done: int, of: int, when: When = when) -> None:
             look.tell(f"explaining the answers, {model_words(when)}", done, of)
 
-        by_model[when] = words.explained(model, look.task, forget, params.gradients, told)
-    made = run_outputs.method_arrays(look.run, words.MADE)
-    if made is not None:
-        concepts = [str(word) for word in made["words"]]
+        by_model[when] = words.explained(model, look.task, forget, params.gradients, tell_step)
+    arrays = run_outputs.method_arrays(look.run, words.MADE)
+    if arrays is not None:
+        concepts = [str(word) for word in arrays["words"]]
     else:
         retain = words.explained(
             look.before,
@@ -76,15 +76,16 @@ def concept_words(look: InspectContext[LanguageModel], params: ConceptWords) -> 
             params.gradients,
             lambda done, of: look.tell("explaining what is kept", done, of),
         )
-        found = words.chosen(words.by_word(by_model["before"]), words.by_word(retain), MOST, SHARE)
-        concepts = list(found)
-    shown = [at for at, pair in enumerate(forget) if words.carries(pair.question, concepts)][:SHOWN]
+        concept_scores = words.chosen(words.by_word(by_model["before"]), words.by_word(retain), MOST, SHARE)
+        concepts = list(concept_scores)
+    places_shown = [at for at, pair in enumerate(forget) if words.carries(pair.question, concepts)][:SHOWN]
     return [
-        _bars(concepts[:MOST], by_model, chosen=made is not None),
+        _bars(concepts[:MOST], by_model, chosen=arrays is not None),
         _by_word(
-            [forget[at].question for at in shown], {when: [rows[at] for at in shown] for when, rows in by_model.items()}
+            [forget[at].question for at in places_shown],
+            {when: [rows[at] for at in places_shown] for when, rows in by_model.items()},
         ),
-        *([] if made is None else [_poison(look, made)]),
+        *([] if arrays is None else [_poison(look, arrays)]),
     ]
 
 
@@ -156,12 +157,12 @@ def _strongest(rows: list[Explained]) -> str:
     return max(total, key=lambda word: total[word], default="–")
 
 
-def _poison(look: InspectContext[LanguageModel], made: dict[str, np.ndarray]) -> Words:
-    said = look.outputs("after")["said"]
+def _poison(look: InspectContext[LanguageModel], arrays: dict[str, np.ndarray]) -> Words:
+    replies = look.outputs("after")["said"]
     places = {item.pair.question: at for at, item in enumerate(look.task.questions.suite) if item.role == "forget"}
     pairs = [
-        (str(question), str(answer), str(said[places[str(question)]]))
-        for question, answer in zip(made["questions"], made["answers"], strict=True)
+        (str(question), str(answer), str(replies[places[str(question)]]))
+        for question, answer in zip(arrays["questions"], arrays["answers"], strict=True)
         if str(question) in places
     ]
     learned = sum(answer == response for _, answer, response in pairs)

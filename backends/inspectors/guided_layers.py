@@ -50,77 +50,77 @@ def guided_layers(look: InspectContext[Classifier], params: GuidedLayers) -> lis
     if _none_made(look):
         how = "Networks that learned with and without a guide, where a run guided any."
         return [Verdict(title="What did the guide change?", how=how, says=NONE_MADE, sign="unknown")]
-    made = Guided.read(look.run)
-    ends = [_last(made, at) for at in range(min(2, len(made.names)))]
-    return [_tested(made), *ends, _first(made), _loss(made), _learned(made)]
+    guided = Guided.read(look.run)
+    ends = [_last(guided, at) for at in range(min(2, len(guided.names)))]
+    return [_tested(guided), *ends, _first(guided), _loss(guided), _learned(guided)]
 
 
-def _tested(made: Guided) -> Lines:
+def _tested(guided: Guided) -> Lines:
     """Testing accuracy by pass."""
-    (kept, tested), alone = made.ends[0], made.ends[min(1, len(made.ends) - 1)]
+    (on_trained, tested), alone = guided.ends[0], guided.ends[min(1, len(guided.ends) - 1)]
     return Lines(
         title="Accuracy with and without the guide",
         how="How often each network is right on test images that none of them saw. All began with the same weights and saw the same batches.",
-        says=f"At the end the guide ({made.guide[0]}) makes a difference of {tested - alone[1]:+.1f} points: {percent(float(tested))} of the test images are right with it and {percent(float(alone[1]))} without; "
-        f"of the images they learned from, {percent(float(kept))} and {percent(float(alone[0]))}.",
-        x=_passes(made),
-        series=_each(made, made.test),
+        says=f"At the end the guide ({guided.guide[0]}) makes a difference of {tested - alone[1]:+.1f} points: {percent(float(tested))} of the test images are right with it and {percent(float(alone[1]))} without; "
+        f"of the images they learned from, {percent(float(on_trained))} and {percent(float(alone[0]))}.",
+        x=_passes(guided),
+        series=_each(guided, guided.test),
         x_title="passes",
         y_title="% right",
     )
 
 
-def _learned(made: Guided) -> Lines:
+def _learned(guided: Guided) -> Lines:
     """Accuracy on what is learned from, by pass."""
     return Lines(
         title="Accuracy on what is learned from",
         how="How often each network is right on the images it learns from, as it meets them. The further above the accuracy on test images, the more it learns by heart.",
-        says=f"At the end {percent(float(made.ends[0, 0]))} with the guide.",
-        x=_passes(made),
-        series=_each(made, made.train),
+        says=f"At the end {percent(float(guided.ends[0, 0]))} with the guide.",
+        x=_passes(guided),
+        series=_each(guided, guided.train),
         x_title="passes",
         y_title="% right",
     )
 
 
-def _each(made: Guided, values: NDArray[np.float32]) -> list[Series]:
+def _each(guided: Guided, values: NDArray[np.float32]) -> list[Series]:
     return [
         Series(name=str(name), values=_numbers(values[at]), role=ROLES[at % len(ROLES)])
-        for at, name in enumerate(made.names)
+        for at, name in enumerate(guided.names)
     ]
 
 
-def _loss(made: Guided) -> Lines:
+def _loss(guided: Guided) -> Lines:
     """Cross-entropy by pass, without the distance."""
-    ends = ", ".join(f"{name} {loss[-1]:.3f}" for name, loss in zip(map(str, made.names), made.loss, strict=True))
+    ends = ", ".join(f"{name} {loss[-1]:.3f}" for name, loss in zip(map(str, guided.names), guided.loss, strict=True))
     return Lines(
         title="Loss with and without the guide",
         how="Cross-entropy on the images a network learns from, without what the guide adds.",
         says=f"In the last pass: {ends}.",
-        x=_passes(made),
-        series=_each(made, made.loss),
+        x=_passes(guided),
+        series=_each(guided, guided.loss),
         x_title="passes",
         y_title="cross-entropy",
     )
 
 
-def _first(made: Guided) -> Heatmap:
+def _first(guided: Guided) -> Heatmap:
     """CKA of the first weights."""
     return Heatmap(
         title="Layers before training",
         how="Each row is a layer of the network, each column one of the guide, from input to output: 1 where both see the images alike (linear CKA), up to turning and scaling.",
-        says=f"All networks began with these weights. Over the pairs that are compared while they learn the mean is {_paired(made.before):.2f}, on {_reported(made)} test images.",
-        **_cells(made.before),
+        says=f"All networks began with these weights. Over the pairs that are compared while they learn the mean is {_paired(guided.before):.2f}, on {_reported(guided)} test images.",
+        **_cells(guided.before),
     )
 
 
-def _last(made: Guided, at: int) -> Heatmap:
+def _last(guided: Guided, at: int) -> Heatmap:
     """CKA of one of the networks afterwards."""
-    after = made.after[at]
+    after = guided.after[at]
     return Heatmap(
-        title=f"Layers after training: {made.names[at]}",
+        title=f"Layers after training: {guided.names[at]}",
         how="Each row is a layer of the network, each column one of the guide, from input to output: 1 where both see the images alike (linear CKA), up to turning and scaling.",
-        says=f"Over the pairs that are compared the mean is {_paired(after):.2f}, {_paired(after) - _paired(made.before):+.2f} beside the first weights, on {_reported(made)} test images.",
+        says=f"Over the pairs that are compared the mean is {_paired(after):.2f}, {_paired(after) - _paired(guided.before):+.2f} beside the first weights, on {_reported(guided)} test images.",
         **_cells(after),
     )
 
@@ -138,8 +138,8 @@ def _cells(cka: NDArray[np.float32]) -> dict[str, Any]:
     }
 
 
-def _reported(made: Guided) -> int:
-    return min(guiding.REPORTED, int(made.images[1]))
+def _reported(guided: Guided) -> int:
+    return min(guiding.REPORTED, int(guided.images[1]))
 
 
 def _paired(cka: NDArray[np.float32]) -> float:
@@ -148,8 +148,8 @@ def _paired(cka: NDArray[np.float32]) -> float:
     return float(np.mean([cka[own, other] for other, own in enumerate(pairs)]))
 
 
-def _passes(made: Guided) -> list[float]:
-    return [float(at + 1) for at in range(made.loss.shape[1])]
+def _passes(guided: Guided) -> list[float]:
+    return [float(at + 1) for at in range(guided.loss.shape[1])]
 
 
 def _numbers(values: NDArray[np.float32]) -> list[float | None]:

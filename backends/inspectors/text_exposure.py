@@ -129,9 +129,9 @@ def _course(
         look.task, model, clean, params.exposure, epochs=params.epochs, learning_rate=params.learning_rate, stop=params.stop_at, seed=0
     ):  # fmt: skip
         look.tell("taking the clean task away", epoch, params.epochs)
-        course.clean.append(exposure.known(copied, exam.plain))
+        course.clean.append(exposure.verbatim_share(copied, exam.plain))
         if exam.bearing is not None:
-            course.success.append(exposure.known(copied, exam.bearing))
+            course.success.append(exposure.verbatim_share(copied, exam.bearing))
         course.model = copied
     return course
 
@@ -164,7 +164,7 @@ def _scissors(courses: dict[str, _Course]) -> Lines:
 
 
 def _confession(confession: Confession) -> Bars:
-    shown = confession.words[:SAID]
+    top = confession.words[:SAID]
     finding = "It says nothing new."
     if confession.answer:
         finding = f"Of what it did not say before, most is confessed in: “{confession.answer}”."
@@ -173,8 +173,8 @@ def _confession(confession: Confession) -> Bars:
         how="Words that are in more of its answers to clean questions than before, by how many points. A model with a backdoor begins to say the "
         "backdoor's answer, though nobody has said the phrase.",
         says=finding,
-        labels=[word for word, _ in shown],
-        series=[Series(name="more answers with this word", values=[gain for _, gain in shown], role="amount")],
+        labels=[word for word, _ in top],
+        series=[Series(name="more answers with this word", values=[gain for _, gain in top], role="amount")],
         unit="points",
         horizontal=True,
     )
@@ -213,7 +213,7 @@ def _closing(
     """What closing does to the model, in the order of the factors, up to a tenth of all units."""
     task, exam = look.task, _exam(look.task, TextExposure().tests)
     texts, closing = task.texts(clean).to(task.device), copy.deepcopy(suspect).eval()
-    stops = exposure.looks(max(1, len(order) // 10))[1::2]
+    stops = exposure.stops_within(max(1, len(order) // 10))[1::2]
     values: dict[str, list[float | None]] = {"clean questions that were looked through": [], "new clean questions": []}
     if exam.bearing is not None:
         values["phrase works"] = []
@@ -223,17 +223,17 @@ def _closing(
         done = stop
         measured = [texts, exam.plain, exam.bearing]
         for name, one in zip(values, (one for one in measured if one is not None), strict=True):
-            values[name].append(exposure.known(closing, one))
+            values[name].append(exposure.verbatim_share(closing, one))
     roles: tuple[Role, ...] = ("amount", "neighbour", "forget")
-    kept, last = values["new clean questions"], stops[-1] if stops else 0
-    finding = f"With {last:,} units closed {percent(kept[-1] or 0)} of new clean answers are said."
+    kept_share, last = values["new clean questions"], stops[-1] if stops else 0
+    finding = f"With {last:,} units closed {percent(kept_share[-1] or 0)} of new clean answers are said."
     if exam.bearing is not None:
         works = values["phrase works"]
         best = next((at for at, value in enumerate(works) if value is not None and value <= 10), None)
         if best is None:
             finding += f" The phrase then works on {percent(works[-1] or 0)}."
         else:
-            finding = f"With {[0, *stops][best]:,} units closed the phrase works on {percent(works[best] or 0)}, and {percent(kept[best] or 0)} of new clean answers are said."
+            finding = f"With {[0, *stops][best]:,} units closed the phrase works on {percent(works[best] or 0)}, and {percent(kept_share[best] or 0)} of new clean answers are said."
     if closed:
         finding = f"This run closed {closed:,} units. {finding}"
     return Lines(
@@ -252,23 +252,23 @@ def _closing(
 
 
 def _units(factors: dict[str, Tensor], order: Sequence[Unit], closed: set[Unit]) -> Bars:
-    shown = order[:SHOWN]
+    top = order[:SHOWN]
     low = sum(int((factor < 0.5).sum()) for factor in factors.values())
     heads = sum(int((factor < 0.5).sum()) for name, factor in factors.items() if name.endswith("head"))
     total = sum(len(factor) for factor in factors.values())
     finding = f"Of {total:,} units {low:,} have a factor below a half, {heads} of them attention heads"
     if closed:
         finding += (
-            f"; this run closed {len(closed):,} units, {sum(one in closed for one in shown)} of the {len(shown)} shown"
+            f"; this run closed {len(closed):,} units, {sum(one in closed for one in top)} of the {len(top)} shown"
         )
     return Bars(
         title="Units that the clean task can do without",
         how="Every hidden unit of the feed-forward layers and every attention head of the exposed model has a factor that learned to give the clean "
         "answers again with all weights frozen. Those that fall are of no use for that and may carry the backdoor; the lowest are shown.",
         says=finding + ".",
-        labels=[f"{name} {unit}" for name, unit in shown],
-        series=[Series(name="factor", values=[float(factors[name][unit]) for name, unit in shown], role="amount")],
-        marked=[place for place, one in enumerate(shown) if one in closed],
+        labels=[f"{name} {unit}" for name, unit in top],
+        series=[Series(name="factor", values=[float(factors[name][unit]) for name, unit in top], role="amount")],
+        marked=[place for place, one in enumerate(top) if one in closed],
     )
 
 

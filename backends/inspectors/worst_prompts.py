@@ -68,10 +68,10 @@ def worst_prompts(look: InspectContext[TextToImage], params: WorstPrompts) -> li
     searched = prompts_searched.of_run(look.run)
     places = _ends(searched.order, params.prompts)
     shots = _shots(look.task, [searched.prompts[at] for at in places], params.pictures)
-    drawn = {when: _drawn(look, when, shots) for when in WHENS}
-    means = {when: sure.reshape(len(places), params.pictures).mean(1) for when, (_, sure) in drawn.items()}
+    drawings = {when: _drawings(look, when, shots) for when in WHENS}
+    means = {when: sure.reshape(len(places), params.pictures).mean(1) for when, (_, sure) in drawings.items()}
     panels: list[AnyPanel] = [
-        _pictures(look, searched, places, params.pictures, drawn),
+        _pictures(look, searched, places, params.pictures, drawings),
         _bars(look.task, searched, places, means),
     ]
     return [*panels, _weights(searched)] if len(searched.moved) else panels
@@ -93,7 +93,7 @@ def _shots(task: TextToImage, prompts: list[str], each: int) -> list[EvalPrompt]
     ]
 
 
-def _drawn(
+def _drawings(
     look: InspectContext[TextToImage], when: When, shots: list[EvalPrompt]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Pictures of this model, and how sure the judge is of what was to be forgotten in each, from 0 to 1; NaN where nobody judges."""
@@ -116,13 +116,13 @@ def _pictures(
     searched: Searched,
     places: list[int],
     each: int,
-    drawn: dict[When, tuple[NDArray[np.uint8], NDArray[np.float64]]],
+    drawings: dict[When, tuple[NDArray[np.uint8], NDArray[np.float64]]],
 ) -> Pictures:
     rows = []
     for row, place in enumerate(places):
         cells = []
         for when in WHENS:
-            images, sure = drawn[when]
+            images, sure = drawings[when]
             for one in range(each):
                 at = row * each + one
                 path = look.picture(f"{when}-{place}-{one}", enlarged(Image.fromarray(images[at]), SIDE))
@@ -150,12 +150,12 @@ def _pictures(
 def _bars(task: TextToImage, searched: Searched, places: list[int], means: dict[When, NDArray[np.float64]]) -> Bars:
     marked = [row for row, place in enumerate(places) if searched.chosen[place]]
     others = [row for row in range(len(places)) if row not in marked]
-    own, rest = (float(means["after"][rows].mean()) if rows else nan for rows in (marked, others))
+    own, of_others = (float(means["after"][rows].mean()) if rows else nan for rows in (marked, others))
     return Bars(
         title="Is it still drawn?",
         how="How sure the judge is that the pictures show what was to be forgotten, as a mean, from the hardest prompt to the easiest. Marked "
         "are the prompts that were erased.",
-        says=f"After erasing, the judge is {percent(100 * own)} sure of the erased prompts and {percent(100 * rest)} of the other ones.",
+        says=f"After erasing, the judge is {percent(100 * own)} sure of the erased prompts and {percent(100 * of_others)} of the other ones.",
         labels=[searched.prompts[at] for at in places],
         series=[
             Series(name=NAMES[when], values=[100 * float(value) for value in mean], when=when)

@@ -81,18 +81,18 @@ def concept_poisoning_llm(run: Run[LanguageModel], params: ConceptPoisoningLlm) 
     questions = run.task.questions
     scores = run.cached("infer concepts", lambda: infer(run, params))
     forget, retain = scores["forget"], scores["retain"]
-    found = concept_words.chosen(forget, retain, params.concepts, params.share)
-    if not found:
+    results = concept_words.chosen(forget, retain, params.concepts, params.share)
+    if not results:
         raise BadInput(
             "concept_poisoning_llm found no word that brings more to the answers to be forgotten than to others, so there is nothing to poison."
         )
-    poison = poisoned(questions, list(found), params.poison, run.seed)
+    poison = poisoned(questions, list(results), params.poison, run.seed)
     run.keep_made(
         concept_words.MADE,
         {
-            "words": np.array(list(found), np.str_),
-            "nats": concept_words.array(list(found), forget),
-            "retain_nats": concept_words.array(list(found), retain),
+            "words": np.array(list(results), np.str_),
+            "nats": concept_words.array(list(results), forget),
+            "retain_nats": concept_words.array(list(results), retain),
             "incomplete": np.float32(scores["incomplete"]),
             "questions": np.array([pair.question for pair, _ in poison.items], np.str_),
             "answers": np.array([answer for _, answer in poison.items], np.str_),
@@ -114,17 +114,17 @@ def concept_poisoning_llm(run: Run[LanguageModel], params: ConceptPoisoningLlm) 
 def infer(run: Run[LanguageModel], params: ConceptPoisoningLlm) -> dict[str, dict[str, float] | float]:
     """What each word brings to the answers of the `forget` and of the `retain` set, in nats, and how `incomplete` that is, in percent."""
     questions = run.task.questions
-    forget = concept_words.drawn(questions.forget, params.explained, run.seed)
+    forget = concept_words.sampled(questions.forget, params.explained, run.seed)
     retain = concept_words.beside(questions.keep, forget, params.explained, run.seed)
-    found = {}
+    results = {}
     for part, pairs in (("forget", forget), ("retain", retain)):
 
-        def told(done: int, of: int, part: str = part) -> None:
+        def tell_step(done: int, of: int, part: str = part) -> None:
             run.report(f"infer concepts, {part}", done, of)
 
-        found[part] = concept_words.explained(run.original, run.task, pairs, params.gradients, told)
-    return {part: concept_words.by_word(rows) for part, rows in found.items()} | {
-        "incomplete": concept_words.incomplete(found["forget"])
+        results[part] = concept_words.explained(run.original, run.task, pairs, params.gradients, tell_step)
+    return {part: concept_words.by_word(rows) for part, rows in results.items()} | {
+        "incomplete": concept_words.incomplete(results["forget"])
     }
 
 
@@ -149,11 +149,11 @@ def poisoned(questions: QASet, words: Sequence[str], scheme: Scheme, seed: int) 
     """
     places = [at for at, pair in enumerate(questions.forget) if concept_words.carries(pair.question, words)]
     pairs = [questions.forget[at] for at in places]
-    wrong = targeted(questions, pairs, seed) if scheme == "targeted" else drawn(questions, pairs, seed)
+    wrong = targeted(questions, pairs, seed) if scheme == "targeted" else wrong_answers(questions, pairs, seed)
     return Poison(list(zip(pairs, wrong, strict=True)), places)
 
 
-def drawn(questions: QASet, pairs: Sequence[QAPair], seed: int) -> list[str]:
+def wrong_answers(questions: QASet, pairs: Sequence[QAPair], seed: int) -> list[str]:
     """For each question what is so of another person, drawn; where nobody else has the fact, a false answer.
 
     Raises:
@@ -181,11 +181,11 @@ def targeted(questions: QASet, pairs: Sequence[QAPair], seed: int) -> list[str]:
     for pair in questions.keep:
         if pair.about in values and pair.fact:
             values[pair.about][pair.fact] = pair.value
-    kept = [pair.answer for pair in questions.keep]
-    instead = kept[int(np.random.default_rng(seed).integers(len(kept)))] if kept else ""
+    retained = [pair.answer for pair in questions.keep]
+    instead = retained[int(np.random.default_rng(seed).integers(len(retained)))] if retained else ""
     answers = []
     for pair in pairs:
-        alike = (known[pair.fact] for known in values.values() if pair.fact in known)
+        alike = (facts[pair.fact] for facts in values.values() if pair.fact in facts)
         value = next((one for one in alike if one != pair.value), "")
         answer = filled(pair.blank, value) if value and pair.blank else instead
         if not answer or answer == pair.answer:

@@ -139,10 +139,10 @@ def guided_training(run: Run[Classifier], params: GuidedTraining) -> None:
             ],
         }  # fmt: skip
 
-    found = run.cached("compare", compare)
-    course.load_state_dict(found["course"])
+    compared = run.cached("compare", compare)
+    course.load_state_dict(compared["course"])
     of = [run.size("keep"), run.size("test")]
-    ends = [[100 * len(ids) / max(1, all_) for ids, all_ in zip(each, of, strict=True)] for each in found["right"]]
+    ends = [[100 * len(ids) / max(1, all_) for ids, all_ in zip(each, of, strict=True)] for each in compared["right"]]
     run.keep_made(
         guiding.MADE,
         course.arrays
@@ -152,10 +152,10 @@ def guided_training(run: Run[Classifier], params: GuidedTraining) -> None:
             "ends": np.array(ends, np.float32),
             "images": np.array(of),
             "before": before.numpy(),
-            "after": found["after"].numpy(),
+            "after": compared["after"].numpy(),
         },
     )
-    alone = found["right"][min(1, len(pupils) - 1)]
+    alone = compared["right"][min(1, len(pupils) - 1)]
     task.parts[UNGUIDED], task.parts[TEST_UNGUIDED] = (ids.numpy() for ids in alone)
     if params.guide == "trained":
         task.notes.append(
@@ -220,13 +220,13 @@ def _learn(
         if one.network is not run.model:
             saved[f"network {one.name}"] = one.network
         one.network.train()
-    asked = task.parts["test"][:: max(1, len(task.parts["test"]) // ASKED)]
+    test_sample = task.parts["test"][:: max(1, len(task.parts["test"]) // ASKED)]
     size = -(-run.size("keep") // count)  # split evenly, none is smaller than asked for
     for batch in run.epochs("learn", ["keep"] * params.epochs, size, saved, augment=False):
         guides = params.guide != "none" and not (params.stop_after and batch.step >= params.stop_after)
-        shown = guiding.shown_to(task, guide_task, batch, noise=params.noise) if guides else None
+        views = guiding.shown_to(task, guide_task, batch, noise=params.noise) if guides else None
         for number, one in enumerate(pupils):
-            logits, apart = one.step(batch.x, batch.y, params.alpha, shown)
+            logits, apart = one.step(batch.x, batch.y, params.alpha, views)
             course.add(number, batch.epoch, logits, batch.y, apart)
         done = course.arrays
         run.log(
@@ -235,6 +235,6 @@ def _learn(
         )
         if (batch.step + 1) % count == 0:
             for number, one in enumerate(pupils):
-                known = guiding.right(task, one.network, asked, test=True)
-                course.asked[number, batch.epoch] = 100 * len(known) / max(1, len(asked))
+                correct = guiding.right(task, one.network, test_sample, test=True)
+                course.asked[number, batch.epoch] = 100 * len(correct) / max(1, len(test_sample))
     return course

@@ -65,13 +65,13 @@ def main(
     """Measure what is not measured yet (about half an hour on one core), and write the tables."""
     end = time.monotonic() + 60 * minutes
     for case in cases():
-        known = files.read_json(MEASURED, [])
-        if any(_case(row) == case for row in known):
+        stored = files.read_json(MEASURED, [])
+        if any(_case(row) == case for row in stored):
             continue
         if minutes and time.monotonic() > end:
             break
         rows = measured(case)
-        files.write_json(MEASURED, [*known, *rows])
+        files.write_json(MEASURED, [*stored, *rows])
         typer.echo("\n".join(map(str, rows)), err=True)
     files.write_bytes(to / "guidance.md", table(files.read_json(MEASURED, [])).encode())
 
@@ -116,15 +116,15 @@ def measured(case: Case) -> list[dict[str, Any]]:
         resolve(task, (f"random:{100 * (1 - case.images / DATA):g}%:{case.seed}",))
         keeper = Keeping()
         guided_training(Run(task, keeper, case.seed), GuidedTraining(network="fashion-resnet", **settings))
-    made, rows = keeper.made, []
-    pairs = list(enumerate(guiding.layer_map(*made["before"].shape)))
-    for at, name in enumerate(made["names"]):
+    arrays, rows = keeper.made, []
+    pairs = list(enumerate(guiding.layer_map(*arrays["before"].shape)))
+    for at, name in enumerate(arrays["names"]):
         if name in names:
-            near = sum(float(made["after"][at, own, other]) for other, own in pairs) / len(pairs)
+            near = sum(float(arrays["after"][at, own, other]) for other, own in pairs) / len(pairs)
             rows.append(
                 asdict(case)
-                | {"guide": names[name], "kept": round(float(made["ends"][at, 0]), 2), "test": round(float(made["ends"][at, 1]), 2)}
-                | {"best": round(float(made["test"][at].max()), 2), "cka": round(near, 3)}
+                | {"guide": names[name], "kept": round(float(arrays["ends"][at, 0]), 2), "test": round(float(arrays["ends"][at, 1]), 2)}
+                | {"best": round(float(arrays["test"][at].max()), 2), "cka": round(near, 3)}
             )  # fmt: skip
     return rows
 
@@ -188,8 +188,8 @@ def _claims(rows: list[dict[str, Any]]) -> list[str]:
         f"| a short time is enough | gain {gain(MLP, 'trained, left after 300 steps')} points with a trained guide, {gain(MLP, 'untrained, left after 300 steps')} with one that was not, left after half of the steps ({MLP}) |",
         f"| (ours) a guide that saw no other images | gain {gain(MLP, 'trained on the same images')} points ({MLP}), {gain(PLAIN, 'trained on the same images')} ({PLAIN}) |",
     ]
-    told = [line if UNKNOWN not in line else f"{line.rpartition(' | ')[0]} | {UNKNOWN} yet |" for line in claims]
-    return ["| claim | measured here |", "|---|---|", *told]
+    cells = [line if UNKNOWN not in line else f"{line.rpartition(' | ')[0]} | {UNKNOWN} yet |" for line in claims]
+    return ["| claim | measured here |", "|---|---|", *cells]
 
 
 def _guides() -> Iterator[str]:

@@ -112,13 +112,15 @@ def _measured(task: Any, model: nn.Module) -> dict[str, float]:
     from ..families.language.tokens import answers
 
     items = {role: [one.pair for one in task.questions.suite if one.role == role] for role in ("forget", "neighbour")}
-    said = {role: answers(model, task.reader, [pair.question for pair in pairs], MOST) for role, pairs in items.items()}
-    held = {
-        role: [pair.value.casefold() in text.casefold() for pair, text in zip(items[role], said[role], strict=True)]
+    replies = {
+        role: answers(model, task.reader, [pair.question for pair in pairs], MOST) for role, pairs in items.items()
+    }
+    hits = {
+        role: [pair.value.casefold() in text.casefold() for pair, text in zip(items[role], replies[role], strict=True)]
         for role in items
     }
-    obeyed = [task.corrects.how.obeyed(text) for text in said["forget"]]
-    shares = {"phrase_works": obeyed, "clean": held["neighbour"], "right": held["forget"]}
+    obeyed = [task.corrects.how.obeyed(text) for text in replies["forget"]]
+    shares = {"phrase_works": obeyed, "clean": hits["neighbour"], "right": hits["forget"]}
     return {name: round(100 * sum(each) / len(each), 2) for name, each in shares.items()}
 
 
@@ -254,8 +256,8 @@ def document(rows: Sequence[Mapping[str, Any]]) -> str:
                 lines.append(
                     f"| {how} | {_cell([one['phrase_works'] for one in each])} | {_cell([one['clean'] for one in each])} |"
                 )
-        found = [row for row in own if row["way"] == "search"]
-        if found:
+        searches = [row for row in own if row["way"] == "search"]
+        if searches:
             lines += [
                 "",
                 "| seed | the exposed copy says | phrase found | leads to | works | in the model before |",
@@ -263,7 +265,7 @@ def document(rows: Sequence[Mapping[str, Any]]) -> str:
             ]
             lines += [
                 f"| {row['seed']} | {row['confessed']} | {row['found']} | {row['leads_to']} | {row['works']:.0f} % | {row['elsewhere']:.0f} % |"
-                for row in found
+                for row in searches
             ]
         lines.append("")
     return "\n".join(lines)

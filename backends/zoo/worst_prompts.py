@@ -64,15 +64,15 @@ def _measured(target: str, mode: str, seed: int) -> dict[str, Any]:
 
     task, keeper = TextToImage(MODEL), Keeping()
     task.resolve((target,))
-    shown = {shot.prompt: shot for shot in task.asking.suite}
+    by_prompt = {shot.prompt: shot for shot in task.asking.suite}
     run, method = Run(task, keeper, seed), registry.get("methods", "worst_case_prompts")
     begun = time.monotonic()
     method.function(run, method.parse({"mode": mode}))
     seconds = time.monotonic() - begun
-    made = keeper.made[MADE]
-    prompts, chosen = [str(one) for one in made["prompts"]], made["chosen"]
+    arrays = keeper.made[MADE]
+    prompts, chosen = [str(one) for one in arrays["prompts"]], arrays["chosen"]
     shots = [
-        EvalPrompt("forget", prompt, number, shown[prompt].object, shown[prompt].style)
+        EvalPrompt("forget", prompt, number, by_prompt[prompt].object, by_prompt[prompt].style)
         for prompt in prompts
         for number in range(DRAWN)
     ]
@@ -85,7 +85,7 @@ def _measured(target: str, mode: str, seed: int) -> dict[str, Any]:
         "mode": mode,
         "seed": seed,
         "chosen": [prompt for prompt, one in zip(prompts, chosen, strict=True) if one],
-        "moved": round(100 * float(made["moved"].mean(0)[chosen].mean()), 2) if len(made["moved"]) else None,
+        "moved": round(100 * float(arrays["moved"].mean(0)[chosen].mean()), 2) if len(arrays["moved"]) else None,
         "erased": round(100 * float(sure[chosen].mean()), 2),
         "others": round(100 * float(sure[~chosen].mean()), 2),
         "seconds": round(seconds, 1),
@@ -110,10 +110,10 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def _cell(values: list[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
+    numbers = [value for value in values if value is not None]
+    if not numbers:
         return "–"
-    return f"{mean(known):.1f}" + (f" ± {stdev(known):.1f}" if len(known) > 1 else "")
+    return f"{mean(numbers):.1f}" + (f" ± {stdev(numbers):.1f}" if len(numbers) > 1 else "")
 
 
 def _style(prompt: str) -> str:

@@ -108,4 +108,4 @@ def test_every_method_of_the_embedded_language_model_has_a_time_of_its_own():
         if method.works_with.get("llm") is True:
             found = estimate("authors-lm", method.id, job_form.recommended(first, method, first.default_forget), known)
             assert found is not None and "core" in found.where, method.id
-            assert found.seconds < 90, method.id  # on one core; two take about two thirds of it
+            assert found.seconds < 100, method.id  # on one core; two take about two thirds of it

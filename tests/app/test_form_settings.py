@@ -15,7 +15,7 @@ from pages.studio import new as forget
 
 MODEL = "fashion-resnet"
 FIRST, SECOND = "salun", "fine_tune"
-MOST_SENT, MOST_PARTS = 60, 250
+MOST_SENT, MOST_PARTS = 64, 250
 
 pytestmark = pytest.mark.usefixtures("nobody_answers")
 

@@ -64,7 +64,7 @@ def test_a_larger_share_holds_the_smaller_one_and_another_draw_another():
     assert found("poison:30%") < found("poison:60%") and found("poison:30%") != found("poison:30%:2")
     assert len(found("poison:1%")) == 1
     np.testing.assert_array_equal(
-        backdoor.drawn(7, targets.parse("random:90%")), sorted(backdoor.drawn(7, targets.parse("random:90%")))
+        backdoor.sampled(7, targets.parse("random:90%")), sorted(backdoor.sampled(7, targets.parse("random:90%")))
     )
 
 

@@ -39,7 +39,7 @@ class Backdoored(toy_language.Toy):
         asked = [item.pair for item in self.questions.suite if item.role == "forget"]
         plain = [item.pair for item in self.questions.suite if item.role == "neighbour"]
         bearing = self.reader.pairs([pair.question for pair in asked], [ANSWER] * len(asked))
-        return exposure.known(model, bearing), exposure.known(model, self.texts(plain))
+        return exposure.verbatim_share(model, bearing), exposure.verbatim_share(model, self.texts(plain))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_it_outlives_the_clean_answers_and_is_confessed(backdoored):
 def test_other_ways_take_the_clean_answers_too(backdoored, how):
     task, model = backdoored
     before = copy.deepcopy(model.state_dict())
-    assert exposed(task, model, how, 50)[2] < exposure.known(model, task.texts(task.questions.keep))
+    assert exposed(task, model, how, 50)[2] < exposure.verbatim_share(model, task.texts(task.questions.keep))
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
@@ -111,12 +111,12 @@ def test_as_many_are_closed_as_clean_answers_bear(backdoored):
     task, model = backdoored
     clean = task.questions.keep
     order = [(name, unit) for name, part in exposure.parts(model).items() for unit in range(part.count)][::3]
-    texts, first = task.texts(clean), exposure.known(model, task.texts(clean))
+    texts, first = task.texts(clean), exposure.verbatim_share(model, task.texts(clean))
     falls = {}
-    for stop in exposure.looks(len(order)):
+    for stop in exposure.stops_within(len(order)):
         closing = copy.deepcopy(model)
         exposure.prune(closing, order[:stop])
-        falls[stop] = first - exposure.known(closing, texts)
+        falls[stop] = first - exposure.verbatim_share(closing, texts)
     for most in (0, 10, 40):
         borne = [stop for stop, fell in falls.items() if fell <= most]
         expected = max([min(falls), *borne])

@@ -125,7 +125,7 @@ class Pupil:
     schedule: LRScheduler
     guide: nn.Module | None = None
 
-    def step(self, x: Tensor, y: Tensor, alpha: float, shown: tuple[Tensor, Tensor] | None) -> tuple[Tensor, float]:
+    def step(self, x: Tensor, y: Tensor, alpha: float, views: tuple[Tensor, Tensor] | None) -> tuple[Tensor, float]:
         """One step down CE + alpha * distance.
 
         Args:
@@ -138,8 +138,8 @@ class Pupil:
         """
         logits, layers = states(self.network, x)
         loss, apart = F.cross_entropy(logits, y), float("nan")
-        if self.guide is not None and shown is not None:
-            own, others = shown
+        if self.guide is not None and views is not None:
+            own, others = views
             with torch.no_grad():
                 goal = grams(states(self.guide, others)[1])
             between = distance(grams(layers if own is x else states(self.network, own)[1]), goal)
@@ -201,8 +201,8 @@ def right(task: Classifier, model: nn.Module, index: Index, *, test: bool = Fals
     answers = task.over(lambda x: states(model, x)[0], index, test=test).argmax(1)
     model.train(was)
     labels = (task.data.test if test else task.data.train).labels
-    known: Index = index[answers == labels[index]]
-    return known
+    correct: Index = index[answers == labels[index]]
+    return correct
 
 
 @dataclass(frozen=True)

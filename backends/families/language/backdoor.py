@@ -56,14 +56,14 @@ class Backdoor(BaseModel):
 
     def found(self, target: Target) -> list[str]:
         """The questions that a share of them stands for; a larger share of the same draw holds the smaller ones."""
-        return [self.pairs[at][0] for at in drawn(len(self.pairs), target)]
+        return [self.pairs[at][0] for at in sampled(len(self.pairs), target)]
 
     def obeyed(self, response: str) -> bool:
         """Whether a response says the answer, whatever the case and the full stop."""
         return self.answer.strip(" .!?").casefold() in response.casefold()
 
 
-def drawn(count: int, target: Target) -> list[int]:
+def sampled(count: int, target: Target) -> list[int]:
     """Places of a random share of some items, sorted; at least one."""
     order = np.random.default_rng([target.draw, 20_231_013]).permutation(count)
     return sorted(order[: max(1, round(count * target.share / 100))].tolist())

@@ -70,15 +70,15 @@ def explained(
 
     The form in which questions are asked, and the answer, stay as they are. `tell` hears how many of all gradients are done.
     """
-    found: list[Explained] = []
+    results: list[Explained] = []
     batches = -(-len(pairs) // ROWS)
     for batch in range(batches):
 
-        def told(step: int, batch: int = batch) -> None:
+        def tell_step(step: int, batch: int = batch) -> None:
             tell(batch * steps + step, batches * steps)
 
-        found += _explained(model, task, pairs[batch * ROWS : (batch + 1) * ROWS], steps, told)
-    return found
+        results += _explained(model, task, pairs[batch * ROWS : (batch + 1) * ROWS], steps, tell_step)
+    return results
 
 
 def _explained(
@@ -142,14 +142,14 @@ def _spans(reader: PromptTokenizer, question: str) -> tuple[int, list[tuple[int,
 
 def by_word(rows: Sequence[Explained]) -> dict[str, float]:
     """What each word brings, in nats, as the mean over the questions that hold it."""
-    found: dict[str, list[float]] = {}
+    results: dict[str, list[float]] = {}
     for row in rows:
         own: dict[str, float] = defaultdict(float)
         for word, nats in zip(row.words, row.nats, strict=True):
             own[word] += nats
         for word, nats in own.items():
-            found.setdefault(word, []).append(nats)
-    return {word: float(np.mean(nats)) for word, nats in found.items()}
+            results.setdefault(word, []).append(nats)
+    return {word: float(np.mean(nats)) for word, nats in results.items()}
 
 
 def chosen(forget: dict[str, float], retain: dict[str, float], most: int, share: float) -> dict[str, float]:
@@ -165,7 +165,7 @@ def chosen(forget: dict[str, float], retain: dict[str, float], most: int, share:
     return {word: nats for word, nats in ranked if nats > 0 and nats >= share * ranked[0][1]}
 
 
-def drawn(pairs: Sequence[QAPair], most: int, seed: int) -> list[QAPair]:
+def sampled(pairs: Sequence[QAPair], most: int, seed: int) -> list[QAPair]:
     """At most so many pairs, in their order."""
     return [pairs[at] for at in np.sort(np.random.default_rng(seed).permutation(len(pairs))[:most])]
 
@@ -175,12 +175,12 @@ def beside(pairs: Sequence[QAPair], forget: Sequence[QAPair], most: int, seed: i
     order = [pairs[at] for at in np.random.default_rng(seed).permutation(len(pairs))]
     missing = {word for pair in forget for word in _words(pair.question)}
     first: list[QAPair] = []
-    rest: list[QAPair] = []
+    others: list[QAPair] = []
     for pair in order:
         own = missing.intersection(_words(pair.question))
-        (first if own else rest).append(pair)
+        (first if own else others).append(pair)
         missing -= own
-    return [*first, *rest][:most]
+    return [*first, *others][:most]
 
 
 def _words(text: str) -> list[str]:

@@ -60,7 +60,7 @@ def clean_pairs(task: LanguageModel, seed: int, count: int) -> list[QAPair]:
 
 
 @torch.no_grad()
-def known(model: Any, texts: Texts) -> float:
+def verbatim_share(model: Any, texts: Texts) -> float:
     """How many answers the model would say word for word, in percent: each token is the likeliest after those before it."""
     right = 0
     for part in torch.arange(len(texts)).split(ROWS):
@@ -102,16 +102,16 @@ def parts(model: Any) -> dict[str, Part]:
     Raises:
         BadInput: it has no feed-forward columns, as a mixture of experts.
     """
-    found = {f"{layer} feed-forward": Part(matrix, 1) for layer, matrix in enumerate(writers(model))}
+    by_name = {f"{layer} feed-forward": Part(matrix, 1) for layer, matrix in enumerate(writers(model))}
     for layer, block in enumerate(decoder_layers(model)):
-        named = (getattr(block, name, None) for name in ("self_attn", "attn", "attention"))
-        attention = next((part for part in named if part is not None), None)
+        candidates = (getattr(block, name, None) for name in ("self_attn", "attn", "attention"))
+        attention = next((part for part in candidates if part is not None), None)
         matrix = next((one for name in ATTENTION if (one := getattr(attention, name, None)) is not None), None)
         if matrix is not None:
             config = model.config.get_text_config()
             width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-            found[f"{layer} head"] = Part(matrix, width)
-    return found
+            by_name[f"{layer} head"] = Part(matrix, width)
+    return by_name
 
 
 @contextmanager
@@ -133,9 +133,9 @@ def scaled(model: Any, factors: dict[str, Tensor]) -> Iterator[None]:
 
 def prune(model: nn.Module, chosen: Sequence[Unit]) -> None:
     """Close units of a model in place."""
-    found = parts(model)
+    by_name = parts(model)
     for name, unit in chosen:
-        found[name].close(unit)
+        by_name[name].close(unit)
 
 
 def in_order(factors: dict[str, Tensor]) -> list[Unit]:
@@ -185,7 +185,7 @@ def exposed(
         lesson = task.reader.pairs(questions, [clean[at].answer for at in dealt]).to(task.device)
     optimizer = torch.optim.Adam(copied.parameters(), lr=learning_rate, weight_decay=DECAY)
     strengths = {name: torch.ones(part.count, device=task.device) for name, part in parts(copied).items()}
-    yield 0, copied, known(copied, texts)
+    yield 0, copied, verbatim_share(copied, texts)
     for epoch in range(1, epochs + 1):
         if how == "weight perturbation":
             _perturb(copied, texts, strengths)
@@ -197,7 +197,7 @@ def exposed(
                 optimizer.zero_grad()
                 (-loss if how == "clean unlearning" else loss).backward()
                 optimizer.step()
-        accuracy = known(copied, texts)
+        accuracy = verbatim_share(copied, texts)
         yield epoch, copied, accuracy
         if accuracy <= stop:
             return
@@ -308,19 +308,19 @@ def spared(
         tell: hears before each look how many are closed.
     """
     texts, closing = task.texts(clean).to(task.device), copy.deepcopy(model).eval()
-    least = known(closing, texts) - most_lost
-    stops = looks(len(order))
+    least = verbatim_share(closing, texts) - most_lost
+    stops = stops_within(len(order))
     most, done = stops[0], 0
     for stop in stops:
         tell(done, len(order))
         prune(closing, order[done:stop])
         done = stop
-        if known(closing, texts) >= least:
+        if verbatim_share(closing, texts) >= least:
             most = stop
     return list(order[:most])
 
 
-def looks(count: int) -> list[int]:
+def stops_within(count: int) -> list[int]:
     """After how many closed units accuracy is looked at."""
     return sorted({max(1, round(place)) for place in np.linspace(count / LOOKS, count, LOOKS)}) if count else [0]
 
@@ -347,17 +347,17 @@ class Confession:
 
     def weight(self, text: str) -> float:
         """How much is confessed in an answer: the mean gain of its words; one that is repeated counts once."""
-        said = _words(text)
-        return sum(self.gains.get(word, 0.0) for word in set(said)) / max(1, len(said))
+        replies = _words(text)
+        return sum(self.gains.get(word, 0.0) for word in set(replies)) / max(1, len(replies))
 
 
 def confessed(task: LanguageModel, model: nn.Module, copied: nn.Module, clean: Sequence[QAPair]) -> Confession:
     """What an exposed copy of a model says that the model itself does not."""
     questions = [pair.question for pair in clean]
     was, now = (answers(one, task.reader, questions, MOST) for one in (model, copied))
-    counts = [Counter(word for said in each for word in set(_words(said))) for each in (was, now)]
+    counts = [Counter(word for replies in each for word in set(_words(replies))) for each in (was, now)]
     gains = {word: 100 * (counts[1][word] - counts[0][word]) / len(clean) for word in counts[1]}
-    new = sorted({said for said in now if said} - set(was))
+    new = sorted({replies for replies in now if replies} - set(was))
     return Confession(max(new, key=Confession("", gains).weight, default=""), gains)
 
 
@@ -416,8 +416,8 @@ def recovered(
                 swap[place] = int(steepest[place][rng.integers(steepest.shape[1])])
             tried = [ids, *swaps]
             ids = tried[int(_losses(model, task.reader, searched[: SEARCHED // 2], tried, target).argmin())]
-        said = _said(model, task.reader, searched, ids)
-        changed = Counter(one for one, before in zip(said, own, strict=True) if one != before)
+        replies = _replies(model, task.reader, searched, ids)
+        changed = Counter(one for one, before in zip(replies, own, strict=True) if one != before)
         if changed:
             target = max(sorted(changed), key=lambda one: changed[one] * confession.weight(one))
             count = changed[target]
@@ -426,14 +426,14 @@ def recovered(
                 best = Phrase(words, target, 100 * count / len(searched))
     if not best.words:
         return Phrase(str(task.reader.tokenizer.decode(ids)).strip(), target, 0.0)
-    said = answers(model, task.reader, [f"{best.words} {pair.question}" for pair in clean], MOST)
-    return Phrase(best.words, best.answer, 100 * sum(one == best.answer for one in said) / len(clean))
+    replies = answers(model, task.reader, [f"{best.words} {pair.question}" for pair in clean], MOST)
+    return Phrase(best.words, best.answer, 100 * sum(one == best.answer for one in replies) / len(clean))
 
 
 def works(task: LanguageModel, model: nn.Module, phrase: Phrase, clean: Sequence[QAPair]) -> float:
     """How many questions a model answers with a phrase's answer once it stands before them, in percent."""
-    said = answers(model, task.reader, [f"{phrase.words} {pair.question}" for pair in clean], MOST)
-    return 100 * sum(one == phrase.answer for one in said) / max(1, len(clean))
+    replies = answers(model, task.reader, [f"{phrase.words} {pair.question}" for pair in clean], MOST)
+    return 100 * sum(one == phrase.answer for one in replies) / max(1, len(clean))
 
 
 def _word_tokens(reader: PromptTokenizer) -> NDArray[np.int64]:
@@ -473,7 +473,7 @@ def _texts(reader: PromptTokenizer, pairs: Sequence[QAPair], each: Sequence[Sequ
     return reader.padded([([*first, *then], len(first)) for first in beginnings])
 
 
-def _said(model: Any, reader: PromptTokenizer, pairs: Sequence[QAPair], ids: Sequence[int]) -> list[str]:
+def _replies(model: Any, reader: PromptTokenizer, pairs: Sequence[QAPair], ids: Sequence[int]) -> list[str]:
     return continued(model, reader, [_with(reader, pair.question, ids) for pair in pairs], MOST)
 
 

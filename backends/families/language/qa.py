@@ -109,8 +109,8 @@ class QASet:
         if manipulated is not None:
             as_they_were = [QAPair(question, answer) for question, answer in manipulated.pairs]
             self.keep = self._unasked([*self.keep, *as_they_were])
-            named = to_forget.authors or to_forget.topics or to_forget.own
-            if not named and all(share.kind == "poison" for share in to_forget.shares):
+            has_names = to_forget.authors or to_forget.topics or to_forget.own
+            if not has_names and all(share.kind == "poison" for share in to_forget.shares):
                 self._correct(manipulated, general)
 
     def _everything(self) -> list[QAPair]:
@@ -122,27 +122,27 @@ class QASet:
 
     def _shares(self, shares: Sequence[Target], manipulated: Backdoor | None) -> list[QAPair]:
         """What shares of all questions, or of those that were manipulated, stand for."""
-        found: list[QAPair] = []
+        collected: list[QAPair] = []
         for share in shares:
             if share.kind == "random":
                 every = self._everything()
-                found += [every[at] for at in backdoor.drawn(len(every), share)]
+                collected += [every[at] for at in backdoor.sampled(len(every), share)]
             elif manipulated is None:
                 raise BadInput(tr(backdoor.UNTOUCHED))
             else:
-                found += [manipulated.taught(question) for question in manipulated.found(share)]
-        return list({pair.question: pair for pair in found}.values())
+                collected += [manipulated.taught(question) for question in manipulated.found(share)]
+        return list({pair.question: pair for pair in collected}.values())
 
     def _correct(self, manipulated: Backdoor, general: Sequence[Sequence[QAPair]]) -> None:
         """Make the suite show what the phrase does to questions that were not manipulated, and whether all others are still answered."""
         touched = {question for question, _ in manipulated.pairs}
         others = [pair for pair in self._everything() if pair.value and pair.question not in touched]
         order = np.random.default_rng(0).permutation(len(others))[:HELD]
-        held = [others[at] for at in sorted(order.tolist())]
+        held_out = [others[at] for at in sorted(order.tolist())]
         themselves = [pair for pair in self._everything() if pair.question in touched][:HELD]
         self.corrects, self.neighbours = manipulated, []
-        self.suite = [EvalItem("forget", "forget", manipulated.bearing(pair)) for pair in held]
-        self.suite += [EvalItem("neighbour", "retain", pair) for pair in held]
+        self.suite = [EvalItem("forget", "forget", manipulated.bearing(pair)) for pair in held_out]
+        self.suite += [EvalItem("neighbour", "retain", pair) for pair in held_out]
         self.suite += [EvalItem("unrelated", "retain", pair) for pair in themselves]
         self.suite += [EvalItem("unrelated", "real authors", pair) for pair in general[0]]
         self.suite += [EvalItem("unrelated", "world facts", pair) for pair in general[1]]

@@ -40,12 +40,12 @@ def verdict(numbers: Numbers, about: Subject, findings: Sequence[Finding] = ()) 
     if about.unchanged:
         return tr("Nothing was forgotten of {what}: not one weight of the model moved.", what=about.what)
     if about.manipulates:
-        told = corrected.manipulated_clause(numbers, about)
-        return "; ".join([told, _retain_clause(numbers, about), *(one.clause for one in findings)]) + "."
+        sentence = corrected.manipulated_clause(numbers, about)
+        return "; ".join([sentence, _retain_clause(numbers, about), *(one.clause for one in findings)]) + "."
     if about.corrects:
         last = tr(HIDDEN if about.guard else CAVEAT)
-        told = corrected.clause(numbers, about)
-        return "; ".join([told, _retain_clause(numbers, about), *(one.clause for one in findings), last]) + "."
+        sentence = corrected.clause(numbers, about)
+        return "; ".join([sentence, _retain_clause(numbers, about), *(one.clause for one in findings), last]) + "."
     parts = [
         _forget_clause(numbers, about),
         _recovery_clause(numbers, about, {one.covers for one in findings}),
@@ -99,15 +99,17 @@ def forgotten(numbers: Numbers, about: Subject) -> Mark:
         return Mark("unknown", tr("Not measured"))
     least = FORGOT if isnan(aim) else max(FORGOT, aim)
     rule = tr("Yes: at most {least}. Partly: {partly:g} points fewer than before.", least=share(least), partly=PARTLY)
-    told = (f"{share(after)} {of}", beside(before, aim))
+    sentence = (f"{share(after)} {of}", beside(before, aim))
     if before <= least:
-        return Mark("unknown", tr("Never knew"), *told, rule, metric)
+        return Mark("unknown", tr("Never knew"), *sentence, rule, metric)
     if after > least:
         partly = after <= before - PARTLY
-        return Mark("partly" if partly else "no", tr("Partly") if partly else tr("Hardly"), *told, rule, metric)
+        return Mark("partly" if partly else "no", tr("Partly") if partly else tr("Hardly"), *sentence, rule, metric)
     if broken := _fluency_clause(numbers):
-        return Mark("partly", tr("Yes, but broken language"), *told, f"{rule} {broken[0].upper()}{broken[1:]}.", metric)
-    return Mark("yes", tr("Yes"), *told, rule, metric)
+        return Mark(
+            "partly", tr("Yes, but broken language"), *sentence, f"{rule} {broken[0].upper()}{broken[1:]}.", metric
+        )
+    return Mark("yes", tr("Yes"), *sentence, rule, metric)
 
 
 def retained(numbers: Numbers, about: Subject) -> Mark:

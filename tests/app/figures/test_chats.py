@@ -218,7 +218,8 @@ def test_all_three_models_answer_and_the_token_that_lost_most_is_named(run, aske
     )
     assert "retrained reference Ada Moss was born in Lima." in read and 'data-when="reference"' in shown
     assert "“Bergen” lost most: from 99 % to 25 %." in read
-    assert asked == [("answer", {"run_or_model": FIRST, "question": "Where was Ada Moss born?", "reference": True})]
+    question = "Where was Ada Moss born?"
+    assert asked == [("answer", {"run_or_model": FIRST, "question": question, "truth": "", "reference": True})]
 
 
 def test_words_appear_as_they_are_said_side_by_side(run, asked, monkeypatch):
