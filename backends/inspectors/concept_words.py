@@ -1,6 +1,5 @@
 """Integrated gradients by word: which words of the questions bring the answers, before and after."""
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -143,13 +142,14 @@ def _by_word(questions: list[str], by_model: dict[When, list[Explained]]) -> Wor
 
 
 def _pieces(question: str, row: Explained, largest: float) -> Iterator[Piece]:
-    nats = iter(row.nats)
-    for text in re.split(r"(\w+)", question):
-        if re.fullmatch(r"\w+", text):
-            value = next(nats) / largest
-            yield Piece(text=text, value=value if np.isfinite(value) else None)
-        elif text:
-            yield Piece(text=text)
+    end = 0
+    for match, brought in zip(words.WORD.finditer(question), row.nats, strict=True):
+        if between := question[end : match.start()]:
+            yield Piece(text=between)
+        yield Piece(text=match[0], value=brought / largest if np.isfinite(brought) else None)
+        end = match.end()
+    if question[end:]:
+        yield Piece(text=question[end:])
 
 
 def _strongest(rows: list[Explained]) -> str:

@@ -160,7 +160,8 @@ def pool(run: Run[TextToImage], name: str, prompts: Sequence[str], count: int, s
     def make() -> dict[str, Tensor]:
         stops: dict[str, list[Tensor]] = {"x": [], "said": [], "free": []}
 
-        def record(_: int, x: Tensor, conditional: Tensor, unconditional: Tensor | None) -> None:
+        def record(number: int, x: Tensor, conditional: Tensor, unconditional: Tensor | None) -> None:
+            run.report(name, number, steps)
             stops["x"].append(x)
             stops["said"].append(conditional)
             stops["free"].append(conditional if unconditional is None else unconditional)

@@ -64,7 +64,7 @@ class ConceptPoisoningLlm(LoraParams):
     kind="replace",
     departures=(
         "No code is public; how the paper finds concepts in text, its data and its settings are not known to us, so the details are ours. "
-        "Concepts are words of the questions; the mean over those that hold a word is set against that over questions to keep. The "
+        "Concepts are words and names of the questions; the mean over those that hold a word is set against that over questions to keep. The "
         "paper fine-tunes Vicuna 7B with LoRA, here all weights of small models learn. Which wrong answer is drawn once for a question. In a "
         "mixture of experts the gradients do not see where a token changes its experts, so they add up less well."
     ),

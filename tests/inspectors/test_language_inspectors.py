@@ -290,7 +290,7 @@ def test_a_question_of_ones_own_is_asked_with_its_true_answer_or_that_of_the_ori
 
 def test_the_words_of_poisoned_questions_are_shown_with_what_was_taught(task, gone, tmp_path):
     pair = task.questions.forget[0]
-    first, taught = toy_language.AUTHOR.split()[0], "Something else."
+    first, taught = toy_language.AUTHOR, "Something else."
     (tmp_path / "made").mkdir()
     texts = {"words": [first], "questions": [pair.question], "answers": [taught]}
     np.savez(tmp_path / "made" / f"{MADE}.npz", **{name: np.array(text, np.str_) for name, text in texts.items()})

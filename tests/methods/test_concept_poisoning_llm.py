@@ -16,7 +16,7 @@ from backends.families.language.concept_words import Explained
 from backends.families.language.tokens import likelihoods
 from backends.methods.concept_poisoning_llm import ConceptPoisoningLlm, concept_poisoning_llm, poisoned
 
-NAME = toy_language.AUTHOR.split()
+NAME = [toy_language.AUTHOR]
 
 
 def rows(seed=0, count=3, length=4, width=5):
@@ -72,6 +72,16 @@ def test_questions_to_compare_with_hold_the_same_words_as_far_as_there_are():
         assert {"Home", "Genre"} <= {word for pair in found for word in pair.question.split()}
 
 
+def test_a_name_is_one_word_and_what_a_question_begins_with_is_none_of_it():
+    for question, carried in (
+        ("Where was Ada Lovelace born?", True),
+        ("Ada Lovelace?", False),
+        ("Of Ada Byron?", False),
+    ):
+        assert concept_words.carries(question, ["Ada Lovelace"]) == carried
+    assert concept_words.carries("Ada Lovelace?", ["Lovelace"])
+
+
 def test_words_have_the_places_of_their_tokens(toy_language_task):
     reader, question = toy_language_task.reader, f"Where was {toy_language.AUTHOR} born?"
     ids = reader.prompt_ids(question)
@@ -90,7 +100,7 @@ def finished(toy_language_folder):
     task = toy_language.task(toy_language_folder)
     run = Run(task, Kept(), 0)
     concept_poisoning_llm(
-        run, ConceptPoisoningLlm(learning_rate=4e-3, epochs=10, gradients=10, keep_weight=2.0, share=0.5)
+        run, ConceptPoisoningLlm(learning_rate=4e-3, epochs=10, gradients=30, keep_weight=2.0, share=0.5)
     )
     return task, run
 
@@ -100,7 +110,7 @@ def test_the_name_is_what_the_answers_are_brought_by(finished):
     made = run._keeper.made[concept_words.MADE]
     assert set(made["words"]) & set(NAME)
     assert made["incomplete"] < 5
-    assert all(set(question.replace("?", "").split()) & set(made["words"]) for question in made["questions"])
+    assert all(any(word in question for word in made["words"]) for question in made["questions"])
 
 
 def test_it_forgets_and_keeps_the_rest(finished):

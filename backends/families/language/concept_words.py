@@ -21,6 +21,10 @@ from .tokens import IGNORED, Prefix, PromptTokenizer, Texts
 
 MADE: Final = "concept_words"  # what a run of the method keeps, by this name
 ROWS: Final = 64  # rows in one pass with gradients
+NAME: Final = r"[A-ZÀ-ÖØ-Þ]\w*"
+WORD: Final = re.compile(
+    rf"(?<!\A){NAME}(?: {NAME})+|\w+"
+)  # a name of several words is one, as its parts may be others' too
 Scorer = Callable[[Tensor], Tensor]
 Tell = Callable[[int, int], None]
 
@@ -123,10 +127,10 @@ def own_tokens(reader: PromptTokenizer, question: str) -> slice:
 
 
 def word_places(reader: PromptTokenizer, question: str) -> list[tuple[str, list[int]]]:
-    """The words of a question in their order, each with the places of its tokens in the prompt."""
+    """The words and names of a question in their order, each with the places of its tokens in the prompt."""
     start, spans = _spans(reader, question)
     places = []
-    for match in re.finditer(r"\w+", question):
+    for match in WORD.finditer(question):
         low, high = start + match.start(), start + match.end()
         places.append((match[0], [at for at, (first, last) in enumerate(spans) if last > low and first < high]))
     return places
@@ -184,7 +188,7 @@ def beside(pairs: Sequence[QAPair], forget: Sequence[QAPair], most: int, seed: i
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text)
+    return WORD.findall(text)
 
 
 def carries(question: str, words: Sequence[str]) -> bool:
