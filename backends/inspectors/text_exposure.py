@@ -70,7 +70,8 @@ def look_for_backdoor(look: InspectContext[LanguageModel], params: TextExposure)
     control = look.before if task.teaches else look.reference
     called = "original" if task.teaches else "retrained reference"
     if control is not None:
-        courses[called] = _course(look, control, clean, params)
+        as_long = params.model_copy(update={"epochs": len(courses[names[0]].clean) - 1})
+        courses[called] = _course(look, control, clean, as_long)
     confession = exposure.confessed(task, suspect, courses[names[0]].model, clean)
     panels: list[AnyPanel] = [_scissors(courses), _confession(confession)]
     if confession.answer:

@@ -47,7 +47,8 @@ def test_the_verdicts_of_the_shipped_runs_name_what_contradicts_them():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in SHIPPED if not {"backdoor", "guided", "learned", "protected", "tilt"} & {*name.split("-")}]
+    "name",
+    [name for name in SHIPPED if not {"backdoor", "guided", "learned", "protected", "tilt"} & {*name.split("-")}],
 )  # of which there are no earlier runs
 def test_a_run_of_an_earlier_version_gets_the_sentence_of_today(copied, name):
     run = copied(name, {"verdict": "By what it holds for likely it cannot be told."}, without=("about",), looks=True)
