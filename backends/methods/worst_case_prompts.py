@@ -76,7 +76,8 @@ class WorstCasePrompts(Params):
         "The authors' code for prompts was not read, so the eraser and the loss are ours: how far a prompt's prediction moved from that of the "
         "original model on latents of its pictures, so that a low loss says that erasing failed. The weights "
         "begin equal, where they begin as a random set in the paper, and trial erasing draws prompts by their weights, so that every candidate "
-        "is tried. Few rounds of few steps on a handful of prompts."
+        "is tried. Few rounds of few steps on a handful of prompts. It does not keep its promise here: erased by ESD, the prompts found as worst "
+        "left the judge 1 to 16 % sure of the object, those found as easiest 2 to 42 % (car, three seeds; house, two)."
     ),
     needs=("pictures",),
     variant_of="worst_case",
