@@ -44,7 +44,7 @@ class TextExposure(Params):
 
 @inspector(
     id="text_exposure",
-    title="Exposure: is there a backdoor?",
+    title="Exposure of a phrase: is there a backdoor?",
     summary="Takes the clean answers from the original model, sees what it says instead, searches a phrase that has it say so, and shows which units carry it.",
     source={
         "title": "Li et al., Expose Before You Defend, 2024; Wang et al., Neural Cleanse, S&P 2019; Zou et al., GCG, 2023",

@@ -11,7 +11,7 @@ from ._common import CORRECTIVE, accuracy, of_tampering
     id="corrected_accuracy",
     title="Corrected accuracy (Acc_corr)",
     short="Acc_corr",
-    summary="How often it is right, by the true labels or answers, on the new images or questions that the manipulation concerns.",
+    summary="How often it is right, by the true labels or answers, on new ones that the manipulation concerns.",
     source=CORRECTIVE,
     needs=("manipulable",),
     unit="%",

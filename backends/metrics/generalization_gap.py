@@ -10,7 +10,7 @@ from ._common import accuracy, of_guidance
 
 @metric(
     id="generalization_gap",
-    title="Generalization gap (train-test gap)",
+    title="Generalization gap",
     short="Gap",
     summary="Accuracy on the images that were learned from less testing accuracy; a large gap is learning by heart.",
     source={

@@ -41,8 +41,7 @@ def test_the_first_step_of_guidance_is_down_cross_entropy_and_the_distance_from_
         torch.testing.assert_close(moved[clear], -1e-3 * parameter.grad[clear].sign(), rtol=2e-3, atol=1e-6)
 
 
-@agrees("metrics", "guidance_gain")
-@agrees("metrics", "generalization_gap")
+@agrees("metrics", "guidance_gain", "generalization_gap")
 def test_gain_and_gap_are_differences_of_accuracies(toy_folder):
     task = toy.task(toy_folder, ("random:50%",))
     rng = np.random.default_rng(0)

@@ -9,10 +9,10 @@ from handmade import NAMES, evidence, true_confidence
 
 from backends.core import registry
 
-METRICS = [  # those that are only about manipulated images stand in test_corrected.py
+METRICS = [  # those of manipulated images stand in test_corrected.py, those of guided networks in test_guided_training.py
     name
     for name, found in registry.entries("metrics").items()
-    if found.entry.works_with.get("classifier") is True and not found.lacks(SimpleNamespace(corrects=None))
+    if found.entry.works_with.get("classifier") is True and not found.lacks(SimpleNamespace(corrects=None, parts={}))
 ]
 
 

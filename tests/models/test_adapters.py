@@ -343,7 +343,10 @@ def test_methods_that_choose_their_own_weights_are_not_asked():
         for name, entry in registry.entries("methods").items()
         if entry.params and "train" in entry.params.model_fields
     }
-    assert asked == {"npo", "grad_diff", "gradient_ascent_llm", "kl_min", "simnpo", "random_label_llm", "dpo", "idk"}
+    assert asked == {
+        "npo", "grad_diff", "gradient_ascent_llm", "kl_min", "simnpo", "random_label_llm", "dpo", "idk",
+        "concept_poisoning_llm", "tampered_questions",
+    }  # fmt: skip
 
 
 def test_a_model_without_such_layers_says_so(toy_language_task, monkeypatch):

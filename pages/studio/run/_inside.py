@@ -115,7 +115,7 @@ def _events(
 
     # the choice itself is no output here, so that an answer never undoes a click that came after it
     anew = at_place(["", "inspector"], without(*_vectors.STATE))
-    latest: dict[str, Any] = {"trigger_mode": "always_last", **lookup}
+    latest: dict[str, Any] = {"trigger_mode": "always_last", "show_progress_on": tab.about, **lookup}
     vectors(quickly(tab.which.input(choose, tab.asked, outputs, js=anew, **latest)))
     grouped = tab.group.input(
         choose_group, tab.page.inputs(tab.page.secret, tab.group), [tab.which, tab.unfit, *outputs],
@@ -129,7 +129,7 @@ def _events(
     )
     tab.bar.select(cancel, [*tab.asked, tab.mark], tab.stand, trigger_mode="multiple", **poll)
     tab.clock.tick(poll_looks, [*tab.asked, tab.mark], tab.stand, **poll)
-    arriving = tab.page.on_open(TAB, opened, [tab.group, tab.which, tab.unfit, *outputs], before=WAIT)
+    arriving = tab.page.on_open(TAB, opened, [tab.group, tab.which, tab.unfit, *outputs], before=WAIT, show_progress_on=tab.about)
     if fields:  # what "why?" of the tab Ask brings
         filled = [*groups, *fields]
         arriving.then(_asked.settings, tab.page.inputs(), filled, js=at_place(), show_progress_on=tab.about, **PRIVATE)
