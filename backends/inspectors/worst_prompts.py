@@ -55,7 +55,7 @@ def _none_made(look: InspectContext[TextToImage]) -> str:
     group="there",
 )
 def worst_prompts(look: InspectContext[TextToImage], params: WorstPrompts) -> list[AnyPanel]:
-    """The prompts by how far their prediction moved in trial erasing, those first that moved least; marked, what was erased in the end."""
+    """The prompts by their loss in trial erasing, those first where it failed most; marked, what was erased in the end."""
     if _none_made(look):
         return [
             Verdict(
@@ -74,7 +74,7 @@ def worst_prompts(look: InspectContext[TextToImage], params: WorstPrompts) -> li
         _pictures(look, searched, places, params.pictures, drawings),
         _bars(look.task, searched, places, means),
     ]
-    return [*panels, _weights(searched)] if len(searched.moved) else panels
+    return [*panels, _weights(searched)] if len(searched.losses) else panels
 
 
 def _ends(order: list[int], most: int) -> list[int]:
@@ -140,7 +140,7 @@ def _pictures(
     return Pictures(
         title="From the hardest to the easiest",
         how="A row is a prompt, drawn by both models from the same noise; below each picture, how sure the judge is that it shows what was to "
-        "be forgotten. The first row moved least in trial erasing.",
+        "be forgotten. In the first row trial erasing failed most.",
         says=f"Erased in the end: {erased}.",
         columns=[NAMES[when] for when in WHENS for _ in range(each)],
         rows=rows,
@@ -169,13 +169,13 @@ def _bars(task: TextToImage, searched: Searched, places: list[int], means: dict[
 
 def _weights(searched: Searched) -> Heatmap:
     order = searched.order
-    far = searched.moved.mean(0)
+    far = searched.losses.mean(0)
     return Heatmap(
         title="The weights over the rounds",
         how="A row is a prompt, a column a round: the prompt's weight after it, from 0 to 1. The prompts with the largest weights in the end "
         "are the set.",
-        says=f"In trial erasing the prediction of “{searched.prompts[order[0]]}” moved least ({far[order[0]]:.3f}), that of "
-        f"“{searched.prompts[order[-1]]}” most ({far[order[-1]]:.3f}; mean of squares).",
+        says=f"In trial erasing “{searched.prompts[order[0]]}” had the lowest loss ({far[order[0]]:.3f}), and “{searched.prompts[order[-1]]}” the "
+        f"highest ({far[order[-1]]:.3f}); a low loss says that erasing failed.",
         rows=[searched.prompts[at] for at in order],
         columns=["start", *(str(number) for number in range(1, len(searched.weights)))],
         z=[[float(value) for value in searched.weights[:, at]] for at in order],

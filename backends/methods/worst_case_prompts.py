@@ -1,5 +1,6 @@
 """Worst-case prompts: search the prompts that are hardest to erase, then run any eraser on them."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -35,10 +36,17 @@ class WorstCasePrompts(Params):
         description="worst: the prompts that are hardest to erase; easiest: the opposite; random: drawn without a search, to compare with.",
     )
     rounds: int = Field(default=3, ge=1, le=50, description="How often the weights are corrected.")
+    loss: Literal["judge", "prediction"] = Field(
+        default="judge",
+        description="What says that erasing failed. judge: how sure it is of what is to be forgotten; prediction: how little the prediction "
+        "moved, as where nobody judges.",
+    )
     steps: int = Field(default=8, ge=1, le=500, description="Steps of trial erasing in each round.")
     learning_rate: float = Field(default=1e-3, gt=0, le=0.1, description="Step of every weight in trial erasing.")
     batch_size: int = Field(default=8, ge=1, le=64, description="Latents in one step.")
-    weight_rate: float = Field(default=5.0, gt=0, le=1000, description="Step of the prompts' weights.")
+    weight_rate: float = Field(
+        default=0.25, gt=0, le=1000, description="Step of the prompts' weights, for a loss at one standard deviation."
+    )
     gamma: float = Field(default=0.0, ge=0, le=10, description="Pull towards weights that are not all or nothing.")
     strength: float = Field(default=1.0, gt=0, le=10, description="How far trial erasing steers away (ESD's eta).")
     pictures: int = Field(
@@ -61,7 +69,7 @@ class WorstCasePrompts(Params):
     school="Of all the ways to ask for a cat, which would still get you one after the lesson? Those are the hard ones.",
     student=(
         "A bi-level search. Below: starting from the model, erase the prompts by ESD, drawn in proportion to their weights, with the sign of "
-        "the gradient. Above: the weight of each prompt falls by how far its prediction moved, and all are projected to 0 <= w <= 1 with a "
+        "the gradient. Above: the weight of each prompt falls by its loss, how little the judge still sees of what is to be forgotten, and all are projected to 0 <= w <= 1 with a "
         "fixed sum. Because the sign has no derivative, no implicit gradient is needed. The prompts with the largest weights are the set, "
         "which any eraser forgets then. The easiest and a random set, by the same code, are what it is compared with."
     ),
@@ -73,8 +81,9 @@ class WorstCasePrompts(Params):
     label="same algorithm, smaller model",
     kind="push",
     departures=(
-        "The authors' code for prompts was not read, so the eraser and the loss are ours: how far a prompt's prediction moved from that of the "
-        "original model on latents of its pictures, so that a low loss says that erasing failed. The weights "
+        "The authors' code for prompts was not read, so the eraser and the losses are ours. The judge of the pictures is one that the paper has not; "
+        "it can be one, because no gradient goes through the loss. loss=prediction is nearer to the paper: how far a prompt's prediction moved from the "
+        "original's on latents of its pictures. Losses are taken in standard deviations. The weights "
         "begin equal, where they begin as a random set in the paper, and trial erasing draws prompts by their weights, so that every candidate "
         "is tried. Few rounds of few steps on a handful of prompts. It does not keep its promise here: erased by ESD, the prompts found as worst "
         "left the judge 1 to 16 % sure of the object, those found as easiest 2 to 42 % (car, three seeds; house, two)."
@@ -137,7 +146,8 @@ def search(run: Run[TextToImage], prompts: list[str], count: int, params: WorstC
     trainable_parameters(run.model, "cross-attention", LAYERS)
     sign = 1.0 if params.mode == "worst" else -1.0
     weights = [torch.full((len(prompts),), count / len(prompts))]
-    moved: list[Tensor] = []
+    found: list[Tensor] = []
+    ask = judged if params.loss == "judge" and run.task.judged else moved
     for number in range(1, params.rounds + 1):
         name = ROUND.format(number, params.rounds)
         run.cached(f"reset, {name}", lambda: reset(run))
@@ -151,10 +161,11 @@ def search(run: Run[TextToImage], prompts: list[str], count: int, params: WorstC
             loss.backward()
             sign_step(run.model, params.learning_rate)
             run.log(loss=loss.detach())
-        moved.append(run.cached(f"measure, {name}", partial(losses, run, pictures, words, len(prompts))))
-        step = params.weight_rate * (sign * moved[-1] + 2 * params.gamma * weights[-1])
+        found.append(run.cached(f"measure, {name}", partial(ask, run, prompts, pictures, words)))
+        loss = found[-1] / found[-1].std(correction=0).clamp(min=torch.finfo(found[-1].dtype).tiny)
+        step = params.weight_rate * (sign * loss + 2 * params.gamma * weights[-1])
         weights.append(project(weights[-1] - step, count))
-    return Searched(prompts, torch.stack(weights).numpy(), torch.stack(moved).numpy(), chosen(weights[-1], count))
+    return Searched(prompts, torch.stack(weights).numpy(), torch.stack(found).numpy(), chosen(weights[-1], count))
 
 
 def reset(run: Run[TextToImage]) -> None:
@@ -179,15 +190,34 @@ def weighted(pictures: Pool, weights: Tensor, count: int) -> tuple[Tensor, Tenso
 
 
 @torch.no_grad()
-def losses(run: Run[TextToImage], pictures: Pool, words: Words, count: int) -> Tensor:
-    """How far the prediction of each prompt is from the original's [count], the mean over its pictures and their stops, on the CPU."""
-    pipe, total = run.task.pipe, torch.zeros(count)
+def moved(run: Run[TextToImage], prompts: list[str], pictures: Pool, words: Words) -> Tensor:
+    """How far the prediction of each prompt is from the original's [n], the mean over its pictures and their stops, on the CPU."""
+    pipe, total = run.task.pipe, torch.zeros(len(prompts))
     for stop, t in enumerate(pictures.t):
         run.report("measuring how far each moved", stop, len(pictures.t))
         now = pipe.predict(run.model, pictures.x[stop], t.expand(len(pictures.which)), words[pictures.which])
         far = distance(now, pictures.conditional[stop])
         total.index_add_(0, pictures.which.cpu(), far.to(total))
-    return total / (len(pictures.t) * torch.bincount(pictures.which.cpu(), minlength=count))
+    return total / (len(pictures.t) * torch.bincount(pictures.which.cpu(), minlength=len(prompts)))
+
+
+def judged(run: Run[TextToImage], prompts: list[str], pictures: Pool, words: Words) -> Tensor:
+    """1 less how sure the judge is that pictures of each prompt show what is to be forgotten [n]; as many as the pool has, the same noise each time."""
+    task, each = run.task, len(pictures.which) // len(prompts)
+    shown = {shot.prompt: shot for shot in reversed(task.asking.suite)}
+    shots = [replace(shown[prompt], seed=seed) for prompt in prompts for seed in range(each)]
+    steps = int(task.drawing["watch_steps"])
+    latents = task.draw_latents(
+        run.model,
+        [shot.prompt for shot in shots],
+        [shot.seed for shot in shots],
+        steps=steps,
+        on_step=lambda number, *_: run.report("drawing for the judge", number, steps),
+    )
+    assert task.judge is not None
+    said = task.judge.look(task.pipe.pixels(latents), [shot.prompt for shot in shots])
+    sure = torch.tensor([task.sure(said, row, shot) for row, shot in enumerate(shots)]).nan_to_num(0.0)
+    return 1 - sure.view(len(prompts), each).mean(1)
 
 
 def erase_only(run: Run[TextToImage], prompts: list[str]) -> None:

@@ -12,7 +12,14 @@ from ..api.home import ASSETS
 
 MODEL: Final = "emoji-sd"
 TARGETS: Final = ("car", "house")
-MODES: Final = ("worst", "random", "easiest")
+WAYS: Final = (  # mode and loss of the search
+    ("worst", "judge"),
+    ("easiest", "judge"),
+    ("worst", "prediction"),
+    ("easiest", "prediction"),
+    ("random", ""),
+)
+KEY: Final = ("target", "seed", "mode", "loss")
 SEEDS: Final = (0, 1, 2)
 DRAWN: Final = 4  # pictures of each prompt that the judge is asked
 MEASURED = ASSETS / "measured" / "systems" / "worst-prompts.json"
@@ -20,12 +27,8 @@ HEAD = f"""# Worst-case prompts, measured
 
 Made by `python -m backends.zoo worst-prompts` on {MODEL}: of the eight prompts that ask for an object in a style, two are searched with the default
 settings of `worst_case_prompts` and erased by ESD with its settings for this model. The judge is then asked of {DRAWN} pictures of each prompt how sure it is
-of the object, in percent: of the two that were erased, and of the other six, which nobody erased. *Moved*: how far the predictions of the
-chosen two moved in trial erasing, a mean of squares, over all rounds, times 100. Mean over the seeds, and the standard deviation.
-
-The settings and the loss of the search were chosen on cat, banana and umbrella: of four losses tried, this one, which is the paper's kind, was the
-only one that is always lower for prompts which the judge still sees drawn after a joint erasing (rank correlations from -0.6 to -0.05; an earlier one, as a
-share of the way to what ESD teaches, found the opposite of the hardest).
+of the object, in percent: of the two that were erased, and of the other six, which nobody erased. Mean over three seeds, and the standard deviation.
+The search works for its purpose where the worst prompts leave more than random ones, and the easiest less. The settings were looked at on cat, banana and umbrella.
 """
 
 
@@ -37,18 +40,18 @@ def main(
     end = time.monotonic() + 60 * minutes
     for target in TARGETS:
         for seed in SEEDS:
-            for mode in MODES:
+            for mode, loss in WAYS:
                 rows = files.read_json(MEASURED, [])
-                if any((row["target"], row["mode"], row["seed"]) == (target, mode, seed) for row in rows):
+                if any([row[name] for name in KEY] == [target, seed, mode, loss] for row in rows):
                     continue
                 if minutes and time.monotonic() > end:
                     break
-                files.write_json(MEASURED, [*rows, _measured(target, mode, seed)])
-                typer.echo(f"{target}, {mode}, seed {seed}", err=True)
+                files.write_json(MEASURED, [*rows, _measured(target, seed, mode, loss)])
+                typer.echo(f"{target}, {mode} {loss}, seed {seed}", err=True)
     files.write_bytes(to / "worst-prompts.md", table(files.read_json(MEASURED, [])).encode())
 
 
-def _measured(target: str, mode: str, seed: int) -> dict[str, Any]:
+def _measured(target: str, seed: int, mode: str, loss: str) -> dict[str, Any]:
     import numpy as np
 
     from ..core import registry
@@ -67,7 +70,7 @@ def _measured(target: str, mode: str, seed: int) -> dict[str, Any]:
     by_prompt = {shot.prompt: shot for shot in task.asking.suite}
     run, method = Run(task, keeper, seed), registry.get("methods", "worst_case_prompts")
     begun = time.monotonic()
-    method.function(run, method.parse({"mode": mode}))
+    method.function(run, method.parse({"mode": mode} | ({"loss": loss} if loss else {})))
     seconds = time.monotonic() - begun
     arrays = keeper.made[MADE]
     prompts, chosen = [str(one) for one in arrays["prompts"]], arrays["chosen"]
@@ -82,10 +85,10 @@ def _measured(target: str, mode: str, seed: int) -> dict[str, Any]:
     )
     return {
         "target": target,
-        "mode": mode,
         "seed": seed,
+        "mode": mode,
+        "loss": loss,
         "chosen": [prompt for prompt, one in zip(prompts, chosen, strict=True) if one],
-        "moved": round(100 * float(arrays["moved"].mean(0)[chosen].mean()), 2) if len(arrays["moved"]) else None,
         "erased": round(100 * float(sure[chosen].mean()), 2),
         "others": round(100 * float(sure[~chosen].mean()), 2),
         "seconds": round(seconds, 1),
@@ -96,24 +99,21 @@ def table(rows: list[dict[str, Any]]) -> str:
     """The document, from the rows that are stored."""
     parts = [
         HEAD,
-        "| target | prompts | moved | judge sure of the erased | of the others | chosen, by seed |",
-        "|---|---|---:|---:|---:|---|",
+        "| target | prompts | judge sure of the erased | of the others | chosen, by seed |",
+        "|---|---|---:|---:|---|",
     ]
     for target in TARGETS:
-        for mode in MODES:
-            ours = [row for row in rows if (row["target"], row["mode"]) == (target, mode)]
+        for mode, loss in WAYS:
+            ours = [row for row in rows if (row["target"], row["mode"], row["loss"]) == (target, mode, loss)]
             if ours:
-                cells = (_cell([row[name] for row in ours]) for name in ("moved", "erased", "others"))
+                cells = (_cell([row[name] for row in ours]) for name in ("erased", "others"))
                 styles = "; ".join(", ".join(_style(one) for one in row["chosen"]) for row in ours)
-                parts.append(f"| {' | '.join([target, mode, *cells, styles])} |")
+                parts.append(f"| {' | '.join([target, f'{mode}, by {loss}' if loss else mode, *cells, styles])} |")
     return "\n".join(parts) + "\n"
 
 
-def _cell(values: list[float | None]) -> str:
-    numbers = [value for value in values if value is not None]
-    if not numbers:
-        return "–"
-    return f"{mean(numbers):.1f}" + (f" ± {stdev(numbers):.1f}" if len(numbers) > 1 else "")
+def _cell(values: list[float]) -> str:
+    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
 def _style(prompt: str) -> str:

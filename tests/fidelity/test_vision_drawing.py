@@ -63,19 +63,19 @@ def test_esd_moves_the_layers_of_the_authors_list(tmp_path, variant):
 @agrees("methods", "worst_case_prompts")
 @exact
 def test_worst_case_prompts(monkeypatch):
-    """Two rounds by hand. Below, two steps of r by the sign on W, each of which moves a prediction by r g; above, w - rate (loss + 2 gamma w) on
+    """Two rounds by hand. Below, two steps of r by the sign on W, each of which moves a prediction by r g; above, w - rate (loss / its deviation + 2 gamma w) on
     the capped simplex, whose shift is found by another solver."""
-    gains, rate, pull, eta, r = np.array([0.5, 0.1, 0.9, 0.3]), 40.0, 0.005, 1.5, 0.05
+    gains, rate, pull, eta, r = np.array([0.5, 0.1, 0.9, 0.3]), 0.1, 0.5, 1.5, 0.05
     start = torch.tensor([[1.0, 2, -2], [-1, 1, 1], [3, 0.5, 1], [1, -1, 4]])
     params = worst_case_prompts.WorstCasePrompts(
-        share=0.5, rounds=2, steps=2, learning_rate=r, weight_rate=rate, gamma=pull, strength=eta
+        loss="prediction", share=0.5, rounds=2, steps=2, learning_rate=r, weight_rate=rate, gamma=pull, strength=eta
     )
     found = planted_prompts.searched(monkeypatch, gains, params, start, every=True)
     far = (2 * r * gains) ** 2
-    np.testing.assert_allclose(found.moved, [far, far], rtol=1e-5)
+    np.testing.assert_allclose(found.losses, [far, far], rtol=1e-5)
     weights = np.full(4, 0.5)
     for row in found.weights[1:]:
-        moved = weights - rate * (far + 2 * pull * weights)
+        moved = weights - rate * (far / far.std() + 2 * pull * weights)
         shift = brentq(lambda mu, moved=moved: np.clip(moved - mu, 0, 1).sum() - 2, -10, 10, xtol=1e-14)
         weights = np.clip(moved - shift, 0, 1)
         np.testing.assert_allclose(row, weights, rtol=1e-5)

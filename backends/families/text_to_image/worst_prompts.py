@@ -22,13 +22,13 @@ class Searched:
     Attributes:
         prompts: the candidates [n].
         weights: of each, before and after every round [rounds + 1, n].
-        moved: the `distance` of each in every round [rounds, n].
+        losses: of each in every round, low where erasing failed [rounds, n].
         chosen: those whose set was erased in the end [n].
     """
 
     prompts: list[str]
     weights: NDArray[np.float32]
-    moved: NDArray[np.float32]
+    losses: NDArray[np.float32]
     chosen: NDArray[np.bool_]
 
     @property
@@ -37,14 +37,14 @@ class Searched:
         return {
             "prompts": np.array(self.prompts, np.str_),
             "weights": self.weights,
-            "moved": self.moved,
+            "losses": self.losses,
             "chosen": self.chosen,
         }
 
     @property
     def order(self) -> list[int]:
-        """Places of the prompts, those that moved least first, as the mean over all rounds; without a round those chosen first."""
-        rank = self.moved.mean(0) if len(self.moved) else 1.0 - self.chosen
+        """Places of the prompts, those with the lowest loss first, as the mean over all rounds; without a round those chosen first."""
+        rank = self.losses.mean(0) if len(self.losses) else 1.0 - self.chosen
         return [int(at) for at in np.argsort(rank, kind="stable")]
 
 
@@ -57,7 +57,7 @@ def of_run(folder: Path) -> Searched:
     arrays = run_outputs.method_arrays(folder, MADE)
     if arrays is None:
         raise BadInput(NONE_MADE)
-    return Searched([str(one) for one in arrays["prompts"]], arrays["weights"], arrays["moved"], arrays["chosen"])
+    return Searched([str(one) for one in arrays["prompts"]], arrays["weights"], arrays["losses"], arrays["chosen"])
 
 
 def distance(now: Tensor, before: Tensor) -> Tensor:
