@@ -20,6 +20,7 @@ BENCHMARK = replace(
         ("seuf", {}),
         ("seuf", {"epochs": 10, "keep_weight": 1.0}),
         ("seuf", THIRD | {"anchor_weight": 1.0}),
+        ("concept_poisoning_llm", {}),
         *(("seuf", THIRD | {"objective": objective}) for objective in ("npo", "grad_diff", "kl_min", "rmu")),
     ),
     every_method=False,
