@@ -60,6 +60,7 @@ def test_concepts_bring_more_to_the_forget_set_than_to_the_retain_set():
     assert concept_words.chosen(forget, retain, 9, 0.3) == {"Ada": 4.0}
     assert concept_words.chosen(forget, retain, 9, 0.1) == {"Ada": 4.0, "born": 0.5}
     assert concept_words.chosen(forget, retain, 1, 0.1) == {"Ada": 4.0}
+    assert concept_words.chosen(forget | {"The": 9.0}, retain, 9, 0.3) == {"Ada": 4.0}
     assert concept_words.chosen({"Where": 1.0}, retain, 9, 0.1) == {}
     assert concept_words.incomplete(asked) == pytest.approx(5.0)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...data.authors import QAPair
+from .qa import LITTLE
 from .task import LanguageModel
 from .tokens import IGNORED, Prefix, PromptTokenizer, Texts
 
@@ -157,14 +158,15 @@ def by_word(rows: Sequence[Explained]) -> dict[str, float]:
 
 
 def chosen(forget: dict[str, float], retain: dict[str, float], most: int, share: float) -> dict[str, float]:
-    """The words that bring more to the answers of the forget set than to those of the retain set, strongest first, with how much more.
+    """The words that bring more to the answers of the forget set than to those of the retain set, strongest first, with how much more;
+    none that stand in every text.
 
     Args:
         forget, retain: of `by_word`.
         most: how many at most.
         share: of the strongest, below which a word is none of them.
     """
-    more = {word: nats - retain.get(word, 0.0) for word, nats in forget.items()}
+    more = {word: nats - retain.get(word, 0.0) for word, nats in forget.items() if word.casefold() not in LITTLE}
     ranked = sorted(more.items(), key=lambda one: -one[1])[:most]
     return {word: nats for word, nats in ranked if nats > 0 and nats >= share * ranked[0][1]}
 
