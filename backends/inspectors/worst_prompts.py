@@ -19,7 +19,7 @@ from ..families.text_to_image.worst_prompts import MADE, NONE_MADE, Searched
 from ._common import enlarged, exact, percent
 
 When = Literal["before", "after"]
-SIDE = 84
+SIDE = 128
 WHENS: tuple[When, ...] = ("before", "after")
 NAMES: dict[When, str] = {"before": "original", "after": "unlearned"}
 
@@ -27,7 +27,9 @@ NAMES: dict[When, str] = {"before": "original", "after": "unlearned"}
 class WorstPrompts(Params):
     """How much to draw."""
 
-    pictures: int = Field(default=2, ge=1, le=16, description="Pictures of each prompt, by each model.")
+    pictures: int = Field(
+        default=3, ge=1, le=16, description="Pictures of each prompt, by each model; the first is shown."
+    )
     prompts: int = Field(
         default=8,
         ge=2,
@@ -123,18 +125,17 @@ def _pictures(
         cells = []
         for when in WHENS:
             images, sure = drawings[when]
-            for one in range(each):
-                at = row * each + one
-                path = look.picture(f"{when}-{place}-{one}", enlarged(Image.fromarray(images[at]), SIDE))
-                text = f"{searched.prompts[place]}" if when == "before" and one == 0 else ""
-                share = "" if np.isnan(sure[at]) else percent(100 * sure[at])
-                cells.append(
-                    Picture(
-                        path=path,
-                        caption=": ".join(filter(None, (text, share))),
-                        role="forget" if searched.chosen[place] else "amount",
-                    )
+            at = row * each
+            path = look.picture(f"{when}-{place}", enlarged(Image.fromarray(images[at]), SIDE))
+            text = searched.prompts[place] if when == "before" else ""
+            share = "" if np.isnan(sure[at]) else percent(100 * sure[at])
+            cells.append(
+                Picture(
+                    path=path,
+                    caption=": ".join(filter(None, (text, share))),
+                    role="forget" if searched.chosen[place] else "amount",
                 )
+            )
         rows.append(cells)
     erased = ", ".join(searched.prompts[at] for at in searched.order if searched.chosen[at])
     return Pictures(
@@ -142,7 +143,7 @@ def _pictures(
         how="A row is a prompt, drawn by both models from the same noise; below each picture, how sure the judge is that it shows what was to "
         "be forgotten. In the first row trial erasing failed most.",
         says=f"Erased in the end: {erased}.",
-        columns=[NAMES[when] for when in WHENS for _ in range(each)],
+        columns=[NAMES[when] for when in WHENS],
         rows=rows,
     )
 

@@ -29,6 +29,10 @@ Made by `python -m backends.zoo worst-prompts` on {MODEL}: of the eight prompts 
 settings of `worst_case_prompts` and erased by ESD with its settings for this model. The judge is then asked of {DRAWN} pictures of each prompt how sure it is
 of the object, in percent: of the two that were erased, and of the other six, which nobody erased. Mean over three seeds, and the standard deviation.
 The search works for its purpose where the worst prompts leave more than random ones, and the easiest less. The settings were looked at on cat, banana and umbrella.
+
+By the judge the worst prompts left more than the easiest on both objects, and about as much as random ones: a little less on the car, a little more on the
+house, within the spread. By the prediction it went as it should on the car and the other way on the house. So the judge is the default. What a set leaves varies from
+seed to seed as much as between the sets; two prompts of eight are few.
 """
 
 
