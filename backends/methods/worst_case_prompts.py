@@ -69,8 +69,8 @@ class WorstCasePrompts(Params):
     school="Of all the ways to ask for a cat, which would still get you one after the lesson? Those are the hard ones.",
     student=(
         "A bi-level search. Below: starting from the model, erase the prompts by ESD, drawn in proportion to their weights, with the sign of "
-        "the gradient. Above: the weight of each prompt falls by its loss, how little the judge still sees of what is to be forgotten, and all are projected to 0 <= w <= 1 with a "
-        "fixed sum. Because the sign has no derivative, no implicit gradient is needed. The prompts with the largest weights are the set, "
+        "the gradient. Above: the weight of each prompt falls by its loss, how little the judge still sees of what is "
+        "to be forgotten, and all are projected to 0 <= w <= 1 with a fixed sum. Because the sign has no derivative, no implicit gradient is needed. The prompts with the largest weights are the set, "
         "which any eraser forgets then. The easiest and a random set, by the same code, are what it is compared with."
     ),
     source={
