@@ -129,7 +129,9 @@ def _events(
     )
     tab.bar.select(cancel, [*tab.asked, tab.mark], tab.stand, trigger_mode="multiple", **poll)
     tab.clock.tick(poll_looks, [*tab.asked, tab.mark], tab.stand, **poll)
-    arriving = tab.page.on_open(TAB, opened, [tab.group, tab.which, tab.unfit, *outputs], before=WAIT, show_progress_on=tab.about)
+    arriving = tab.page.on_open(
+        TAB, opened, [tab.group, tab.which, tab.unfit, *outputs], before=WAIT, show_progress_on=tab.about
+    )
     if fields:  # what "why?" of the tab Ask brings
         filled = [*groups, *fields]
         arriving.then(_asked.settings, tab.page.inputs(), filled, js=at_place(), show_progress_on=tab.about, **PRIVATE)
