@@ -36,6 +36,10 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # of five, a busy machine loses a browser's seventh connection, for half a minute
+
+
 @pytest.fixture(scope="session")
 def space(tmp_path_factory):
     """A folder that the command wrote, and what it said."""
@@ -48,7 +52,7 @@ def space(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def address(space):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=space[0]))
+    server = Server(("127.0.0.1", 0), partial(Quiet, directory=space[0]))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/{BELOW}"
     server.shutdown()
