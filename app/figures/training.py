@@ -43,11 +43,13 @@ def loss_panel(events: Sequence[dict[str, Any]]) -> Lines | None:
     names = list(dict.fromkeys(key for values in recorded for key in values))
     series = [Series(name=_words(key), values=[recorded[at].get(key) for at in keep], role=_role(key)) for key in names]
     return Lines(
-        title=tr("While it learned to forget"),
+        title=tr("While the method worked"),
         how=tr(
             "Each point is one step of the method; the values are those it works with, so a rising loss on the forget set "
             "can be what is wanted."
-        ),
+        )
+        if "forget" in map(_role, names)
+        else tr("Each point is one step of the method; the values are those it works with."),
         says=_trend_sentence(names, recorded),
         x=[xs[at] for at in keep],
         series=series,

@@ -28,16 +28,14 @@ KINDS = (
     f"{CAT}.html", f"{CAT}-weight_saliency.html", f"{CAT}-accuracy_grid.html", f"{EXPERTS}-routing.html",
     f"{AUTHOR}.html", f"{AUTHOR}-concept_vectors.html", f"{AUTHOR}-back.html", f"{AUTHOR}-numbers.html",
 )  # fmt: skip
+# Playwright loses "networkidle" now and then on a busy machine, and would wait for it in vain.
+ALIVE = "!document.querySelector('[data-part]:not([data-alive])') && document.fonts.status === 'loaded'"
 DRAWN = "() => [...document.querySelectorAll('canvas')].slice(0, 40).map(one => one.toDataURL()).join()"
 
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *words):
         pass
-
-
-class Server(ThreadingHTTPServer):
-    request_queue_size = 128  # of five, a busy machine loses a browser's seventh connection, for half a minute
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +50,7 @@ def space(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def address(space):
-    server = Server(("127.0.0.1", 0), partial(Quiet, directory=space[0]))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=space[0]))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/{BELOW}"
     server.shutdown()
@@ -69,7 +67,7 @@ def visit(watched, address):
         seen.page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
         seen.page.route(lambda url: not url.startswith(address), lambda route: route.abort())
         seen.page.goto(f"{address}/{file}")
-        seen.page.wait_for_load_state("networkidle")
+        seen.page.wait_for_function(ALIVE)
         return seen
 
     return opened
@@ -180,7 +178,6 @@ def test_the_runs_are_reached_from_the_front_and_a_lesson_has_its_answers(visit)
     seen.page.get_by_role("link", name="Weight saliency").click()
     assert seen.page.url.endswith(f"{CAT}-weight_saliency.html")
     seen.page.get_by_role("link", name="Lessons").click()
-    seen.page.wait_for_load_state("networkidle")
     seen.page.get_by_role("link", name="Hidden or erased?").click()
     answer = seen.page.locator(".lethe-static-question details").first
     answer.locator("summary").click()

@@ -11,6 +11,7 @@ import toy
 from backends.api.runs import create
 from backends.api.spec import JobSpec
 from backends.core import registry
+from backends.families.classifier import exposure
 from backends.families.classifier.guards import attach_input_delta
 
 INSPECTORS = sorted(
@@ -24,7 +25,8 @@ def task(request, toy_folder, vit_folder):
 
 
 @pytest.fixture(params=INSPECTORS)
-def inspector(request):
+def inspector(request, monkeypatch):
+    monkeypatch.setattr(exposure, "STEPS", 10)  # of 120 for the trigger of each class: what holds here holds after few
     return request.param
 
 
