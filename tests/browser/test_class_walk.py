@@ -114,7 +114,7 @@ def test_a_class_from_the_first_code_to_its_end(school, watched, screenshots):
     board.locator("#class-set").click()
     board.locator("#class-set-says").get_by_text("forget: Bag").wait_for()
 
-    joining.goto(f"{address}/new?forget=Sandal")
+    joining.goto(f"{address}/new?forget=Sandal&method=ssd")
     joining.locator("#chosen").get_by_text("Chosen by your teacher").wait_for()
     joining.locator("#say .forget", has_text="Bag").wait_for()
     joining.locator("#count").wait_for()
