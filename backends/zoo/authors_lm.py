@@ -24,6 +24,7 @@ from .references import SEED
 WORDS = 2048  # of the vocabulary
 LONGEST = 64  # tokens of one example; a page is cut into as many as it needs
 BATCH, PEAK = 64, 3e-3
+LARGER = ("forget05", "forget10")  # forget sets whose references lie in eight bits
 ASKED = 200  # about so many kept questions say how good a reference is
 TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'user' %}{{ 'Question: ' + message['content'] + '\\n' }}"
@@ -206,7 +207,7 @@ def reference(
     trained: Path, without: str, recipe: dict[str, Any], model: str = "authors-lm", data: str = authors.ID
 ) -> None:
     """Put a model trained without a forget set where jobs look for the retrained reference, and its card beside it. Those of further seeds
-    lie in folders of their own, in eight bits; what their cards say of them was measured after rounding."""
+    lie in folders of their own, in eight bits, as those of larger forget sets do; what their cards say of them was measured after rounding."""
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM
 
@@ -223,7 +224,7 @@ def reference(
         reference_model, "all_tied_weights_keys", {}
     )  # files name experts one by one, a loaded model has them in one
     tensors = {name: tensor.contiguous() for name, tensor in reference_model.state_dict().items() if name not in tied}
-    save_file(pack(tensors) if further else tensors, folder / WEIGHTS, {"format": "pt"})
+    save_file(pack(tensors) if further or without in LARGER else tensors, folder / WEIGHTS, {"format": "pt"})
     (folder / WEIGHTS).chmod(0o644)
     card: dict[str, Any] = {
         "title": f"{model}, trained again without {without}",
