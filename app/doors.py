@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from app import markup
-from backends.api import catalog, runs
+from backends.api import catalog, families, runs
 from backends.api.catalog import Catalog, Method
 from backends.api.languages import tr
 from backends.api.runs import RunFolder
@@ -46,10 +46,17 @@ def _example(entries: Catalog, stage: str) -> RunFolder | None:
 
 
 def _examples(entries: Catalog, stage: str) -> list[tuple[str, RunFolder]]:
-    """The first finished run that came with Lethe of each method of this stage, with the method's short name."""
+    """The first finished run that came with Lethe of each method of this stage, with the method's short name; of what, where two have the same."""
     shipped = [run for run in runs.visible() if run.shipped]
     each = [(one, next((run for run in shipped if run.spec.method == one.id), None)) for one in entries.methods]
-    return [(one.short, run) for one, run in each if one.stage == stage and run is not None]
+    found = [(one.short, run) for one, run in each if one.stage == stage and run is not None]
+    shorts = [short for short, _ in found]
+    return [(short if shorts.count(short) == 1 else f"{short} ({_noun(run)})", run) for short, run in found]
+
+
+def _noun(run: RunFolder) -> str:
+    """What a run's model is about: images, questions."""
+    return tr(families.get(families.of_run(run)).noun)
 
 
 def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:

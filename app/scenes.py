@@ -119,7 +119,7 @@ def moment(sample: Sample) -> str:
     of = int(sample.get("of") or 0)
     if of and sample.get("phase"):
         return tr("step {sample} of {of}", sample=int(sample.get("step") or 0), of=of)
-    return tr("original model") if sample.get("phase") == "before" else tr("unlearned model")
+    return tr("original") if sample.get("phase") == "before" else tr("unlearned")
 
 
 def _moments(samples: Sequence[Sample], name: str) -> list[tuple[str, dict[str, Any]]]:

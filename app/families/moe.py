@@ -64,7 +64,7 @@ def _routed(text: Mapping[str, Any]) -> Scene:
     return Scene(
         "routed",
         render("home.routed", before, end - start, theme.CATEGORIES),
-        ((tr("unlearned model"), render("home.routed", after, end - start, theme.CATEGORIES)),),
+        ((tr("unlearned"), render("home.routed", after, end - start, theme.CATEGORIES)),),
         render("home.line_routed", words, moved, every),
         tr(
             "Of the {every} choices of an expert for the tokens “{words}”, {moved} differ between the original and the "

@@ -19,7 +19,7 @@ def fronts(home):
 
 
 def moments(front):
-    return [("original model", front.scene.before), *front.scene.frames]
+    return [("original", front.scene.before), *front.scene.frames]
 
 
 def samples(front):
@@ -69,7 +69,7 @@ def test_answers_are_those_of_one_question_through_the_steps(fronts):
     for (_, html), sample in zip(moments(front), samples(front), strict=True):
         (answer,) = (one["said"] for one in sample["items"] if one["id"] == "forget-0")
         assert answer in html
-    assert "100 % → 2.6 %" in front.scene.line and front.scene.frames[-1][0] == "unlearned model"
+    assert "100 % → 2.6 %" in front.scene.line and front.scene.frames[-1][0] == "unlearned"
 
 
 def test_experts_are_those_that_the_inspector_wrote(fronts):
