@@ -46,17 +46,16 @@ def _example(entries: Catalog, stage: str) -> RunFolder | None:
 
 
 def _examples(entries: Catalog, stage: str) -> list[tuple[str, RunFolder]]:
-    """The first finished run that came with Lethe of each method of this stage, with the method's short name; of what, where two have the same."""
+    """The first finished run that came with Lethe of each method of this stage, with the method's short name; where the next has the same,
+    each with what it is about: "Data poisoning: questions", "images"."""
     shipped = [run for run in runs.visible() if run.shipped]
     each = [(one, next((run for run in shipped if run.spec.method == one.id), None)) for one in entries.methods]
     found = [(one.short, run) for one, run in each if one.stage == stage and run is not None]
-    shorts = [short for short, _ in found]
-    return [(short if shorts.count(short) == 1 else f"{short} ({_noun(run)})", run) for short, run in found]
-
-
-def _noun(run: RunFolder) -> str:
-    """What a run's model is about: images, questions."""
-    return tr(families.get(families.of_run(run)).noun)
+    said: list[tuple[str, RunFolder]] = []
+    for (short, run), (earlier, _), (later, _) in zip(found, [("", None), *found], [*found[1:], ("", None)], strict=False):
+        noun = tr(families.get(families.of_run(run)).noun)
+        said.append((noun if short == earlier else f"{short}: {noun}" if short == later else short, run))
+    return said
 
 
 def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:
