@@ -19,6 +19,7 @@ from ._common import accuracy, of_guidance
     },
     needs=("classes",),
     unit="points",
+    most=100.0,
     direction="lower",
     measures="keeping",
     lacks=of_guidance,

@@ -40,7 +40,6 @@ class Classifier(Family):
     headlines = (
         Headline("corrected_accuracy"),
         Headline("attack_success_rate"),
-        Headline("guidance_gain"),
         Headline("generalization_gap"),
         Headline("unlearning_accuracy"),
         Headline("testing_accuracy"),
