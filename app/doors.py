@@ -52,7 +52,9 @@ def _examples(entries: Catalog, stage: str) -> list[tuple[str, RunFolder]]:
     each = [(one, next((run for run in shipped if run.spec.method == one.id), None)) for one in entries.methods]
     found = [(one.short, run) for one, run in each if one.stage == stage and run is not None]
     said: list[tuple[str, RunFolder]] = []
-    for (short, run), (earlier, _), (later, _) in zip(found, [("", None), *found], [*found[1:], ("", None)], strict=False):
+    for (short, run), (earlier, _), (later, _) in zip(
+        found, [("", None), *found], [*found[1:], ("", None)], strict=False
+    ):
         noun = tr(families.get(families.of_run(run)).noun)
         said.append((noun if short == earlier else f"{short}: {noun}" if short == later else short, run))
     return said
