@@ -35,4 +35,5 @@ def of_run(run: RunFolder) -> Words:
 
 def questions(run: RunFolder) -> tuple[str, str, str]:
     """The questions of a run's three marks."""
-    return later(of_run(run).question), QUESTIONS[1], QUESTIONS[2]
+    said = of_run(run)
+    return later(said.question), later(said.rest) if said.rest else QUESTIONS[1], QUESTIONS[2]

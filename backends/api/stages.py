@@ -19,6 +19,7 @@ class Words(BaseModel):
         short: the job without its model.
         counted: how many {noun} are the target ({forget}) and how many are not ({keep}).
         question: the first of the three marks.
+        rest: the second, where it is not whether the rest is intact.
         after: the model that the job left, beside the original.
         goals: whether its numbers should be as they were, or as of a model that never saw the target.
     """
@@ -33,6 +34,7 @@ class Words(BaseModel):
     short: str
     counted: str
     question: str
+    rest: str = ""
     after: str = later("unlearned")
     goals: bool = True
 

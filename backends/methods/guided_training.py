@@ -27,6 +27,7 @@ WORDS = Words(
     short=later("Guided without {target}"),
     counted=later("{forget:,} {noun} left out, {keep:,} to learn from"),
     question=later("Did the guide help?"),
+    rest=later("Less by heart?"),
     after=later("guided"),
     goals=False,
 )

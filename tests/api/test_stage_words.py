@@ -47,3 +47,8 @@ def test_a_method_can_say_it_in_its_own_words():
 def test_runs_are_asked_their_own_question():
     assert stage_words.questions(find("example-repaired-backdoor"))[0] == "Corrected?"
     assert stage_words.questions(find("example-author-forgotten"))[0] == "Forgotten?"
+
+
+def test_a_method_may_ask_two_questions_of_its_own():
+    assert stage_words.questions(find("example-guided"))[:2] == ("Did the guide help?", "Less by heart?")
+    assert stage_words.questions(find("example-forget-sandal")) == ("Forgotten?", "Rest intact?", "Really gone?")

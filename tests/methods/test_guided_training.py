@@ -6,11 +6,13 @@ import torch
 import toy
 
 from backends.api.errors import BadInput
+from backends.api.numbers import Numbers
+from backends.api.results import Measured
 from backends.api.run_outputs import made_file
 from backends.core import alignment, registry
 from backends.core.evidence import Evidence, InspectContext
 from backends.core.run import Run
-from backends.families.classifier import guiding
+from backends.families.classifier import guided, guiding
 from backends.families.classifier.guiding import Guided
 from backends.inspectors.guided_layers import GuidedLayers, guided_layers
 from backends.methods.guided_training import GuidedTraining, guided_training
@@ -195,3 +197,14 @@ def test_a_guide_of_the_same_data_is_found():
     assert guiding.guide_name(task) == "fashion-resnet"
     own = SimpleNamespace(id="mine", family="classifier", data=SimpleNamespace(id="mine"))
     assert guiding.guide_name(own) == "mine"
+
+
+@pytest.mark.parametrize(
+    ("gap", "alone", "sign"),
+    [(15.0, 18.6, "yes"), (17.5, 18.6, "partly"), (18.6, 17.5, "no"), (17.5, np.nan, "unknown"), (np.nan, 18.6, "unknown")],
+)  # fmt: skip
+def test_what_was_learned_by_heart_is_told_beside_the_same_network_without_a_guide(gap, alone, sign):
+    parts = {"after": {"unguided": alone}}
+    one = Measured(before=4.2, after=gap, unit="points", direction="lower", parts=parts)
+    mark = guided.marks(Numbers({"generalization_gap": one}, {}))[1]
+    assert mark.sign == sign and ("18.6" in mark.number + mark.beside) == (not np.isnan(gap) and alone == alone)
