@@ -14,9 +14,9 @@ from ..api.runs import RunFolder
 
 HEAD = """# The court, tried
 
-Made by `python -m backends.zoo court-tried` from what attacks on runs brought back; no attack was made for it. The original in the place
-of the unlearned model has to be still there. A retrained reference in its place, judged by the others, has to be acquitted: erased,
-or, where few items were asked, cannot tell. Shares are of the plain question and of the attack that brings back most.
+Made by `python -m backends.zoo court-tried` from what attacks on runs brought back; no attack was made for it. The original in the place of
+the unlearned model has to be still there, unless no test is valid, as with single images. A retrained reference in its place, judged by the others, has to
+be acquitted: erased, or, where few items were asked, cannot tell. Shares are of the plain question and of the attack that brings most back.
 
 | run | in the place of the unlearned model | has to be | judged | valid tests | plain | most |
 |---|---|---|---|---|---|---|
@@ -41,7 +41,9 @@ def rows(run: RunFolder) -> Iterator[str]:
     if judgement is None:
         return
     tests = [one for one in map(attacked.read, court.folders(run)) if one is not None]
-    yield _row(run, "the original", "still there", _judged(tests, None))
+    original = _judged(tests, None)
+    told = any(one.valid for one in original.tests[1:])
+    yield _row(run, "the original", "still there" if told else "cannot tell", original)
     if judgement.references > 1:
         for number in range(judgement.references):
             yield _row(run, f"reference {number + 1} of {judgement.references}", ACQUITTED, _judged(tests, number))
