@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from urllib.parse import urlencode
 
 from app import markup
@@ -52,12 +54,16 @@ def _examples(entries: Catalog, stage: str) -> list[tuple[str, RunFolder]]:
     each = [(one, next((run for run in shipped if run.spec.method == one.id), None)) for one in entries.methods]
     found = [(one.short, run) for one, run in each if one.stage == stage and run is not None]
     said: list[tuple[str, RunFolder]] = []
-    for (short, run), (earlier, _), (later, _) in zip(
-        found, [("", None), *found], [*found[1:], ("", None)], strict=False
-    ):
-        noun = tr(families.get(families.of_run(run)).noun)
-        said.append((noun if short == earlier else f"{short}: {noun}" if short == later else short, run))
+    for short, group in groupby(found, key=itemgetter(0)):
+        first, *others = [run for _, run in group]
+        said.append((f"{short}: {_noun(first)}" if others else short, first))
+        said += [(_noun(run), run) for run in others]
     return said
+
+
+def _noun(run: RunFolder) -> str:
+    """What a run's model is about: images, questions."""
+    return tr(families.get(families.of_run(run)).noun)
 
 
 def _protect(entries: Catalog, run_id: str) -> Iterator[Door]:

@@ -10,7 +10,7 @@ MOST = 127
 
 
 def pack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices and kernels as whole numbers from -127 to 127 with a scale, float16, for each row or kernel; other tensors with a fraction in float16."""
+    """Matrices as whole numbers from -127 to 127 with a scale for each row, float16; other tensors with a fraction in float16."""
     packed: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
@@ -18,8 +18,7 @@ def pack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif tensor.ndim < 2:
             packed[name] = tensor.half().contiguous()
         else:
-            together = (1, 2, 3) if tensor.ndim == 4 else -1
-            scale = (tensor.float().abs().amax(together, keepdim=True) / MOST).half().float().clamp(min=1e-7)
+            scale = (tensor.float().abs().amax(-1, keepdim=True) / MOST).half().float().clamp(min=1e-7)
             packed[name] = (tensor.float() / scale).round().clamp(-MOST, MOST).to(torch.int8).contiguous()
             packed[f"{name}{SCALE}"] = scale.half()
     return packed

@@ -147,7 +147,7 @@ def search(run: Run[TextToImage], prompts: list[str], count: int, params: WorstC
     trainable_parameters(run.model, "cross-attention", LAYERS)
     sign = 1.0 if params.mode == "worst" else -1.0
     weights = [torch.full((len(prompts),), count / len(prompts))]
-    found: list[Tensor] = []
+    losses: list[Tensor] = []
     ask = judged if params.loss == "judge" and run.task.judged else moved
     for number in range(1, params.rounds + 1):
         name = ROUND.format(number, params.rounds)
@@ -162,11 +162,11 @@ def search(run: Run[TextToImage], prompts: list[str], count: int, params: WorstC
             loss.backward()
             sign_step(run.model, params.learning_rate)
             run.log(loss=loss.detach())
-        found.append(run.cached(f"measure, {name}", partial(ask, run, prompts, pictures, words)))
-        loss = found[-1] / found[-1].std(correction=0).clamp(min=torch.finfo(found[-1].dtype).tiny)
-        step = params.weight_rate * (sign * loss + 2 * params.gamma * weights[-1])
+        losses.append(run.cached(f"measure, {name}", partial(ask, run, prompts, pictures, words)))
+        deviations = losses[-1] / losses[-1].std(correction=0).clamp(min=torch.finfo(losses[-1].dtype).tiny)
+        step = params.weight_rate * (sign * deviations + 2 * params.gamma * weights[-1])
         weights.append(project(weights[-1] - step, count))
-    return Searched(prompts, torch.stack(weights).numpy(), torch.stack(found).numpy(), chosen(weights[-1], count))
+    return Searched(prompts, torch.stack(weights).numpy(), torch.stack(losses).numpy(), chosen(weights[-1], count))
 
 
 def reset(run: Run[TextToImage]) -> None:

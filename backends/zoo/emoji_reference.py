@@ -11,7 +11,6 @@ from safetensors.torch import save
 
 from ..api.files import write_bytes, write_json
 from ..api.home import ASSETS
-from ..core.eight_bits import SCALE, pack, unpack
 from ..data import emoji
 from . import emoji_sd
 from ._emoji_card import CAREFUL
@@ -44,10 +43,11 @@ def main(
     )
     model = task.load()
     for module, trained in zip((model.unet, model.text_encoder), parts, strict=True):
-        module.load_state_dict(unpack(pack(trained.state_dict())))
+        module.load_state_dict(trained.half().float().state_dict())
     folder = to / MODEL / task.forget_key
     shutil.rmtree(folder, ignore_errors=True)
-    for number, shard in enumerate(shards(pack(model.state_dict()))):
+    weights = {name: tensor.half().contiguous() for name, tensor in model.state_dict().items()}
+    for number, shard in enumerate(shards(weights)):
         write_bytes(folder / f"changed{f'-{number}' if number else ''}.safetensors", save(shard, {"format": "pt"}))
     card = {
         "title": f"{MODEL}, trained again without {without}",
@@ -75,15 +75,12 @@ def left(without: str) -> torch.Tensor:
 
 
 def shards(weights: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
-    """The tensors, each beside its scale, in groups of at most LARGEST bytes."""
+    """The tensors in groups of at most LARGEST bytes."""
     groups: list[dict[str, torch.Tensor]] = [{}]
-    for name in weights:
-        if name.endswith(SCALE):
-            continue
-        own = {one: weights[one] for one in (name, name + SCALE) if one in weights}
-        if sum(tensor.nbytes for tensor in (*groups[-1].values(), *own.values())) > LARGEST:
+    for name, tensor in weights.items():
+        if sum(one.nbytes for one in groups[-1].values()) + tensor.nbytes > LARGEST:
             groups.append({})
-        groups[-1] |= own
+        groups[-1][name] = tensor
     return groups
 
 

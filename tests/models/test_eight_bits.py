@@ -13,14 +13,6 @@ def test_a_matrix_comes_back_within_half_a_step_of_its_row():
     torch.testing.assert_close(back["e"].view(6, 40), back["w"])
 
 
-def test_a_kernel_has_one_scale():
-    kernel = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
-    packed = pack({"k": kernel})
-    assert packed["k:scale"].shape == (4, 1, 1, 1)
-    step = kernel.abs().amax((1, 2, 3), keepdim=True) / 127
-    assert ((unpack(packed)["k"] - kernel).abs() <= 0.51 * step + 1e-6).all()
-
-
 def test_rows_of_zeros_vectors_and_whole_numbers_stay():
     tensors = {"zero": torch.zeros(2, 3), "bias": torch.tensor([0.5, -2.0]), "count": torch.tensor([[7]])}
     back = unpack(pack(tensors))

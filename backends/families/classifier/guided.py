@@ -31,9 +31,7 @@ def _helped(numbers: Numbers) -> Mark:
     )
     number = tr("{share} right on new images", share=share(numbers.value(NEW, "after")))
     beside = tr("{alone} without a guide", alone=share(alone))
-    if gain >= NEAR:
-        return Mark("yes", tr("Yes"), number, beside, rule, GAIN)
-    return Mark("partly" if gain > 0 else "no", tr("A little") if gain > 0 else tr("No"), number, beside, rule, GAIN)
+    return _told(gain, number, beside, rule, GAIN)
 
 
 def _by_heart(numbers: Numbers) -> Mark:
@@ -48,10 +46,15 @@ def _by_heart(numbers: Numbers) -> Mark:
     beside = tr("{gap} without a guide", gap=f"{alone:.1f}")
     if isnan(alone):
         return Mark("unknown", tr("Cannot tell"), number, rule=rule, metric=GAP)
-    if alone - gap >= NEAR:
-        return Mark("yes", tr("Yes"), number, beside, rule, GAP)
+    return _told(alone - gap, number, beside, rule, GAP)
+
+
+def _told(better: float, number: str, beside: str, rule: str, metric: str) -> Mark:
+    """The answer by how many points better it is than without a guide."""
+    if better >= NEAR:
+        return Mark("yes", tr("Yes"), number, beside, rule, metric)
     return Mark(
-        "partly" if gap < alone else "no", tr("A little") if gap < alone else tr("No"), number, beside, rule, GAP
+        "partly" if better > 0 else "no", tr("A little") if better > 0 else tr("No"), number, beside, rule, metric
     )
 
 

@@ -131,7 +131,7 @@ class Pupil:
         Args:
             x, y: inputs and their classes.
             alpha: of the distance.
-            shown: what the network and the guide see while they are compared; None: they are not.
+            views: what the network and the guide see while they are compared; None: they are not.
 
         Returns:
             the logits, and the distance, NaN where it was not part of the loss.

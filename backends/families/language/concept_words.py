@@ -23,9 +23,8 @@ from .tokens import IGNORED, Prefix, PromptTokenizer, Texts
 MADE: Final = "concept_words"  # what a run of the method keeps, by this name
 ROWS: Final = 64  # rows in one pass with gradients
 NAME: Final = r"[A-ZÀ-ÖØ-Þ]\w*"
-WORD: Final = re.compile(
-    rf"(?<!\A){NAME}(?: {NAME})+|\w+"
-)  # a name of several words is one, as its parts may be others' too
+# A name of several words is one word, as its parts may be others' too; what a question begins with is none of a name.
+WORD: Final = re.compile(rf"(?<!\A){NAME}(?: {NAME})+|\w+")
 Scorer = Callable[[Tensor], Tensor]
 Tell = Callable[[int, int], None]
 
